@@ -1,0 +1,75 @@
+// A conversation: roles, texts, pictures and videos, as the user gives them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace qvlrt {
+
+enum class MediaKind { Image, Video };
+
+/// Where the bytes of one picture come from: a file, or bytes that stood in the message (a data
+/// URI).
+struct PictureSource {
+  std::string name; ///< path as opened, or "data URI"; for messages and the media list
+  std::string path; ///< empty when `bytes` holds the file
+  std::string bytes;
+};
+
+/// One picture (one frame) or one video (its frames, taken as they are).
+struct MediaSource {
+  MediaKind kind = MediaKind::Image;
+  std::string name; ///< what the user wrote, for messages and the media list
+  std::vector<PictureSource>
+      frames; ///< empty for a part without content, which only the chat template accepts
+  std::optional<double> sampleFps; ///< of a video: frames a second as sampled; default 2
+};
+
+/// One part of a message: text or media.
+struct ContentPart {
+  std::string text;
+  std::optional<MediaSource> media; ///< when set, `text` is unused
+};
+
+/// One message. A plain string is one text part.
+struct Message {
+  std::string role;
+  std::vector<ContentPart> content;
+};
+
+/// What the command line says instead of a messages file.
+struct PromptArguments {
+  std::optional<std::string> system;
+  std::string prompt;
+  /// Pictures and videos in the order given. For a video: a folder of frames.
+  struct Media {
+    MediaKind kind;
+    std::string path;
+  };
+  std::vector<Media> media;
+  std::optional<double> fps; ///< of all videos
+};
+
+/// Parses a messages file: a list in OpenAI chat form or in the reference's own form (architecture,
+/// contract C2). `baseDirectory` is what relative paths are relative to. Files are not opened here,
+/// folders of frames are listed. Errors: InvalidArgument for anything malformed, http URLs
+/// included; Unimplemented for video files.
+absl::StatusOr<std::vector<Message>> parseMessages(std::string_view json,
+                                                   const std::string &baseDirectory);
+
+/// Reads and parses a messages file; paths are relative to its folder.
+absl::StatusOr<std::vector<Message>> loadMessages(const std::string &path);
+
+/// The conversation of a prompt on the command line: an optional system message, then one user
+/// message with the media in order and the text at the end. Paths are relative to the working
+/// directory.
+absl::StatusOr<std::vector<Message>> makeMessages(const PromptArguments &arguments);
+
+/// True when the messages hold neither text nor media: the request that tools refuse.
+bool isEmptyRequest(const std::vector<Message> &messages);
+
+} // namespace qvlrt
