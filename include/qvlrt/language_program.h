@@ -1,0 +1,71 @@
+// Calls of the programs "prefill" and "decode".
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "qvlrt/executor.h"
+#include "qvlrt/kv_cache.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace qvlrt {
+
+/// Operands of one call on a ragged batch: T rows of B sequences, row_offsets[b] .. row_offsets[b +
+/// 1] being the new rows of sequence b in order. A single request is B = 1. All in host memory
+/// except the features and the cache.
+struct LanguageCall {
+  std::span<const std::int32_t> ids;       // [T] token ids
+  std::span<const std::int32_t> positions; // [3, T] temporal, height, width
+  std::span<const std::int32_t>
+      featureRows; // [T] row of the feature pool; negative: use the embedding
+  std::span<const std::int32_t> rowOffsets;   // [B + 1]
+  std::span<const std::int32_t> rowSequence;  // [T] sequence of each row
+  std::span<const std::int32_t> cacheLengths; // [B] tokens in the cache before this call
+  std::span<const std::int32_t> blockTable;   // [B, pages of a sequence], padded with 0
+  std::span<const std::int64_t> slots; // [T] page * page size + offset: where K and V of the row go
+  std::span<const std::int32_t> logitRows; // [R] rows whose logits are wanted
+};
+
+/// What the values of a call are checked against.
+struct LanguageLimits {
+  std::int64_t vocabSize = 0;
+  std::int64_t maxContext = 0;  // tokens of one sequence
+  std::int64_t pageTokens = 0;  // tokens of one page
+  std::int64_t pages = 0;       // pages of the pool that have memory
+  std::int64_t featureRows = 0; // rows of the feature pool
+};
+
+/// Checks shapes and values of a call, in O(T log T). Kernels trust what passes here.
+/// Error: InvalidArgument, naming the operand, the element, its value and the bound; limitReached()
+/// when a sequence would outgrow the context.
+absl::Status checkLanguageCall(const LanguageCall &call, const LanguageLimits &limits);
+
+/// One language entry point of an executor: checks, binds, runs.
+class LanguageProgram {
+public:
+  /// `name` is "prefill" or "decode". Error: NotFound.
+  static absl::StatusOr<LanguageProgram> create(Executor &executor, std::string_view name);
+
+  /// Runs the call on `cache` and writes f32 logits [R, vocab_size] into `logits` (its size is
+  /// checked; may be empty with R = 0). `features` f32 [F, hidden_size] is the feature pool; F may
+  /// be 0. The lengths of sequences are the caller's to advance after success.
+  absl::Status run(const LanguageCall &call, DeviceRange features, std::int64_t featureCount,
+                   const KvCache &cache, std::span<float> logits,
+                   std::vector<CommandRecord> *records = nullptr);
+
+  /// Arena bytes of a call with these sizes, without running.
+  absl::StatusOr<std::uint64_t> planMemory(std::int64_t rows, std::int64_t sequences,
+                                           std::int64_t pagesPerSequence, std::int64_t poolPages,
+                                           std::int64_t logitRows, std::int64_t featureCount) const;
+
+private:
+  LanguageProgram(Executor &executor, std::uint32_t program)
+      : executor(&executor), program(program) {}
+
+  Executor *executor; // borrowed
+  std::uint32_t program;
+};
+
+} // namespace qvlrt
