@@ -1,0 +1,48 @@
+// The qvl dialect: types, attributes and ops (see Qvl*.td).
+#pragma once
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/qvl/IR/QvlDialect.h.inc"
+#include "dialects/qvl/IR/QvlEnums.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/qvl/IR/QvlTypes.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/qvl/IR/QvlAttributes.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/qvl/IR/QvlOps.h.inc"
+
+namespace mlir::qvl {
+
+/// Discardable attribute of an entry function's argument or result: its name in the artifact (a
+/// string).
+inline constexpr llvm::StringLiteral kNameAttr = "qvl.name";
+/// Discardable attribute of a kernel function's weight argument: its stored form (#qvl.panel or
+/// #qvl.flat).
+inline constexpr llvm::StringLiteral kEncodingAttr = "qvl.encoding";
+
+/// The size of one dimension of `tensor`: an attribute when static, otherwise a new `tensor.dim`.
+OpFoldResult dimensionOf(OpBuilder &builder, Location loc, Value tensor, int64_t dimension);
+
+/// Sizes of results whose rows are those of `rows` and whose other dimensions are static: the
+/// reification of every row-wise op.
+LogicalResult reifyRows(OpBuilder &builder, Operation *op, Value rows,
+                        ReifiedRankedShapedTypeDims &dims);
+
+/// Inverse rotary frequencies as the model specification prescribes them (sections 6.2 and 7.3): `1
+/// / theta^x` with `x = i / n` over all `n` angles (shared) or `x = j / s` inside each section
+/// (per_axis), every step rounded to f32.
+llvm::SmallVector<float> ropeFrequencies(double theta, llvm::ArrayRef<int64_t> sections,
+                                         FrequencySharing sharing);
+
+/// The axis whose position turns each angle: section `a` repeated `sections[a]` times.
+llvm::SmallVector<int64_t> ropeAxes(llvm::ArrayRef<int64_t> sections);
+
+} // namespace mlir::qvl

@@ -1,0 +1,113 @@
+// Dialect, types, attributes and op classes of qvl.
+#ifndef QVL_BASE_TD
+#define QVL_BASE_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Qvl_Dialect : Dialect {
+  let name = "qvl";
+  let cppNamespace = "::mlir::qvl";
+  let summary = "Vision-language models as a reader of the paper would write them";
+  let description = [{
+    Ops are whole steps of the Qwen2.5-VL vision encoder and language model: projections, norms, rotary embedding,
+    attention inside segments and over a paged cache. Activations are builtin ranked tensors whose leading dimension (rows) is
+    dynamic; weights keep their logical type `[N, K]` and carry their stored form as an encoding attribute on their
+    `qvl.parameter`. There are no data-dependent shapes: everything that depends on data (window order, segments, positions, row
+    maps, cache slots) is an operand.
+
+    Constraint IDs (`linear_c1`) name one rule each, in the description, at the check and in the test.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+}
+
+// ---------------------------------------------------------------- types
+
+def Qvl_CacheType : TypeDef<Qvl_Dialect, "Cache"> {
+  let mnemonic = "cache";
+  let summary = "Paged cache of keys and values";
+  let description = [{
+    The state of the paged KV cache as an SSA value: ops that append take a cache and return the next one, so that order needs
+    no side-effect analysis. Pages hold `page` tokens of every layer.
+
+    ```mlir
+    !qvl.cache<36, 2, 128, 64, f32>   // layers, kv_heads, head_dim, page, element
+    ```
+  }];
+  let parameters = (ins "int64_t":$layers, "int64_t":$kvHeads, "int64_t":$headDim, "int64_t":$page, "::mlir::Type":$element);
+  let assemblyFormat = "`<` $layers `,` $kvHeads `,` $headDim `,` $page `,` $element `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Elements of one layer's keys (or values) of one head in one page.
+    int64_t getHeadElements() const { return getHeadDim() * getPage(); }
+    /// Elements of one page: layers x {K, V} x kv_heads x page x head_dim.
+    int64_t getPageElements() const { return getLayers() * 2 * getKvHeads() * getHeadElements(); }
+  }];
+}
+
+class Qvl_RowTensor<list<Type> elements, list<int> ranks> : TensorRankOf<elements, ranks>;
+def Qvl_Float : AnyTypeOf<[F32, BF16]>;
+def Qvl_StoredFloat : AnyTypeOf<[F32, BF16, F16]>;
+def Qvl_Rows : Qvl_RowTensor<[F32, BF16], [2]>;             // [rows, columns]
+def Qvl_Heads : Qvl_RowTensor<[F32, BF16], [3]>;            // [rows, heads, head_dim]
+def Qvl_RowsOrHeads : Qvl_RowTensor<[F32, BF16], [2, 3]>;
+def Qvl_Matrix : AnyTypeOf<[2DTensorOf<[F32, BF16, F16]>]>; // weight [N, K]
+def Qvl_Vector : AnyTypeOf<[1DTensorOf<[F32, BF16, F16]>]>; // bias or norm weight [N]
+def Qvl_Index : AnyTypeOf<[1DTensorOf<[I32]>]>;             // row numbers, offsets, lengths
+def Qvl_Slots : AnyTypeOf<[1DTensorOf<[I64]>]>;
+def Qvl_Table : Qvl_RowTensor<[F32], [3]>;                  // [rows, angles, 2]: cos, sin
+
+// ---------------------------------------------------------------- attributes
+
+def Qvl_FrequencySharing : I32EnumAttr<"FrequencySharing", "how axes share rotary frequencies", [
+    I32EnumAttrCase<"shared", 0>, I32EnumAttrCase<"per_axis", 1>]> {
+  let cppNamespace = "::mlir::qvl";
+  let genSpecializedAttr = 0;
+}
+def Qvl_FrequencySharingAttr : EnumAttr<Qvl_Dialect, Qvl_FrequencySharing, "frequencies"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def Qvl_PanelAttr : AttrDef<Qvl_Dialect, "Panel"> {
+  let mnemonic = "panel";
+  let summary = "Stored form of a weight matrix: panels of output rows";
+  let description = [{
+    A matrix `[N, K]` is stored as `[pad_n / n][pad_k / k_group][n][k_group]` elements; rows and columns beyond `N` and `K` are zero.
+
+    ```mlir
+    #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 2560, pad_k = 2048>
+    ```
+  }];
+  let parameters = (ins "int64_t":$n, "int64_t":$k_group, "::mlir::Type":$element, "int64_t":$pad_n, "int64_t":$pad_k);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Qvl_FlatAttr : AttrDef<Qvl_Dialect, "Flat"> {
+  let mnemonic = "flat";
+  let summary = "Stored form of a vector: its elements in order";
+  let description = [{
+    ```mlir
+    #qvl.flat<f32>
+    ```
+  }];
+  let parameters = (ins "::mlir::Type":$element);
+  let assemblyFormat = "`<` $element `>`";
+}
+
+// ---------------------------------------------------------------- op classes
+
+class Qvl_Op<string mnemonic, list<Trait> traits = []> : Op<Qvl_Dialect, mnemonic, traits>;
+
+/// A pure op on tensors whose result sizes follow from operand sizes.
+class Qvl_TensorOp<string mnemonic, list<Trait> traits = []>
+    : Qvl_Op<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>], traits)>;
+
+#endif // QVL_BASE_TD

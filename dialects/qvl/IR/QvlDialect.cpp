@@ -1,0 +1,73 @@
+// Registration of the qvl dialect, and its types and attributes.
+
+#include "dialects/qvl/IR/Qvl.h"
+
+#include "mlir/IR/DialectImplementation.h"
+
+using namespace mlir;
+using namespace mlir::qvl;
+
+#include "dialects/qvl/IR/QvlDialect.cpp.inc"
+#include "dialects/qvl/IR/QvlEnums.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/qvl/IR/QvlTypes.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/qvl/IR/QvlAttributes.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialects/qvl/IR/QvlOps.cpp.inc"
+
+void QvlDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/qvl/IR/QvlTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/qvl/IR/QvlAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/qvl/IR/QvlOps.cpp.inc"
+      >();
+}
+
+LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t layers,
+                                int64_t kvHeads, int64_t headDim, int64_t page, Type element) {
+  if (layers <= 0 || kvHeads <= 0 || headDim <= 0)
+    return emitError() << "layers, kv_heads and head_dim of a cache must be positive";
+  if (page <= 0 || page % 64 != 0)
+    return emitError() << "page of a cache must be a positive multiple of 64, got " << page;
+  if (!element.isF32() && !element.isBF16())
+    return emitError() << "elements of a cache must be f32 or bf16, got " << element;
+  return success();
+}
+
+LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t n,
+                                int64_t kGroup, Type element, int64_t padN, int64_t padK) {
+  if (n <= 0 || kGroup <= 0)
+    return emitError() << "n and k_group of a panel must be positive";
+  if (!element.isF32() && !element.isBF16())
+    return emitError() << "elements of a panel must be f32 or bf16, got " << element;
+  if (padN <= 0 || padN % n != 0)
+    return emitError() << "pad_n = " << padN << " is not a positive multiple of n = " << n;
+  if (padK <= 0 || padK % kGroup != 0)
+    return emitError() << "pad_k = " << padK
+                       << " is not a positive multiple of k_group = " << kGroup;
+  return success();
+}
+
+OpFoldResult mlir::qvl::dimensionOf(OpBuilder &builder, Location loc, Value tensor,
+                                    int64_t dimension) {
+  return tensor::getMixedSize(builder, loc, tensor, dimension);
+}
+
+LogicalResult mlir::qvl::reifyRows(OpBuilder &builder, Operation *op, Value rows,
+                                   ReifiedRankedShapedTypeDims &dims) {
+  for (Value result : op->getResults()) {
+    SmallVector<OpFoldResult> sizes{dimensionOf(builder, op->getLoc(), rows, 0)};
+    for (int64_t size : cast<RankedTensorType>(result.getType()).getShape().drop_front())
+      sizes.push_back(builder.getIndexAttr(size));
+    dims.push_back(std::move(sizes));
+  }
+  return success();
+}

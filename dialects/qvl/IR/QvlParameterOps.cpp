@@ -1,0 +1,39 @@
+// Verifiers of qvl.parameter and qvl.load.
+
+#include "dialects/qvl/IR/Qvl.h"
+
+using namespace mlir;
+using namespace mlir::qvl;
+
+LogicalResult ParameterOp::verify() {
+  RankedTensorType type = getTensorType();
+  // parameter_c1
+  if (!type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 2)
+    return emitOpError() << "type must be static and of rank 1 or 2, got " << type;
+  std::optional<Attribute> encoding = getEncoding();
+  if (!encoding)
+    return success();
+  // parameter_c2
+  auto panel = dyn_cast<PanelAttr>(*encoding);
+  if (type.getRank() == 2 ? !panel : !isa<FlatAttr>(*encoding))
+    return emitOpError() << "encoding of a rank-" << type.getRank() << " parameter must be "
+                         << (type.getRank() == 2 ? "#qvl.panel" : "#qvl.flat") << ", got "
+                         << *encoding;
+  // parameter_c3
+  if (panel && (panel.getPadN() < type.getDimSize(0) || panel.getPadK() < type.getDimSize(1)))
+    return emitOpError() << "padded sizes " << panel.getPadN() << "x" << panel.getPadK()
+                         << " are below the logical ones of " << type;
+  return success();
+}
+
+LogicalResult LoadOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // load_c1
+  auto parameter = symbols.lookupNearestSymbolFrom<ParameterOp>(*this, getParameterAttr());
+  if (!parameter)
+    return emitOpError() << "'" << getParameter() << "' does not name a qvl.parameter";
+  // load_c2
+  if (parameter.getType() != getResult().getType())
+    return emitOpError() << "result type " << getResult().getType()
+                         << " differs from the parameter's type " << parameter.getType();
+  return success();
+}

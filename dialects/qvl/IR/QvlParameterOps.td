@@ -1,0 +1,52 @@
+// Parameters of the model: the symbols that name tensors of the checkpoint and their loads.
+#ifndef QVL_PARAMETER_OPS_TD
+#define QVL_PARAMETER_OPS_TD
+
+include "dialects/qvl/IR/QvlBase.td"
+
+def Qvl_ParameterOp : Qvl_Op<"parameter", [Symbol]> {
+  let summary = "A tensor of the checkpoint";
+  let description = [{
+    Names one tensor of the checkpoint. `type` is the logical type with the element type of the checkpoint, `source` the tensor's
+    name in the checkpoint files when it differs from the symbol, and `encoding` the stored form in the artifact (absent until
+    `qvl-assign-encodings`).
+
+    * `parameter_c1`: the type is static, of rank 1 or 2 (convolution kernels are flattened to `[N, K]`).
+    * `parameter_c2`: the encoding is `#qvl.panel` for rank 2 and `#qvl.flat` for rank 1.
+    * `parameter_c3`: a panel's padded sizes are at least the logical ones and multiples of `n` and `k_group`.
+
+    ```mlir
+    qvl.parameter @model.norm.weight : tensor<2048xbf16>
+    qvl.parameter @lm_head.weight : tensor<151936x2048xbf16> source("model.lm_head.weight")
+        encoding(#qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 151936, pad_k = 2048>)
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, OptionalAttr<StrAttr>:$source,
+                       OptionalAttr<AnyAttr>:$encoding);
+  let assemblyFormat = [{
+    $sym_name `:` $type (`source` `(` $source^ `)`)? (`encoding` `(` $encoding^ `)`)? attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }
+    /// The tensor's name in the checkpoint files.
+    ::llvm::StringRef getSourceName() { return getSource().value_or(getSymName()); }
+  }];
+}
+
+def Qvl_LoadOp : Qvl_Op<"load", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "The value of a parameter";
+  let description = [{
+    * `load_c1`: the symbol names a `qvl.parameter`.
+    * `load_c2`: the result has the parameter's type.
+
+    ```mlir
+    %w = qvl.load @model.norm.weight : tensor<2048xbf16>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$parameter);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$parameter `:` type($result) attr-dict";
+}
+
+#endif // QVL_PARAMETER_OPS_TD

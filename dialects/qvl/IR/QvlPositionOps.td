@@ -1,0 +1,53 @@
+// Rotary embedding over several axes.
+#ifndef QVL_POSITION_OPS_TD
+#define QVL_POSITION_OPS_TD
+
+include "dialects/qvl/IR/QvlBase.td"
+
+def Qvl_RopeTableOp : Qvl_TensorOp<"rope_table"> {
+  let summary = "Cosines and sines of the rotary angles of each row";
+  let description = [{
+    `positions` holds one row of positions per axis; `sections[a]` angles follow axis `a`, in order. With `n` the sum of the
+    sections, angle `i` of row `t` is `f32(positions[axis(i), t]) · inv[i]` in f32, where
+
+    * `frequencies = #qvl.frequencies<shared>`: `inv[i] = 1 / theta^(i / n)` over all `n` angles (text, section 7.3 of the model specification);
+    * `frequencies = #qvl.frequencies<per_axis>`: with `j` the place of `i` inside its section of `s` angles,
+      `inv[i] = 1 / theta^(j / s)` (vision, section 6.2);
+
+    and `result[t, i, :] = (cos, sin)`. The inverse frequencies are rounded to f32 (`ropeFrequencies`) in every mode.
+
+    * `rope_table_c1`: there is one section per axis, each positive.
+    * `rope_table_c2`: the result is `[rows, sum of sections, 2]`.
+    * `rope_table_c3`: `theta` is positive and finite.
+
+    ```mlir
+    %t = qvl.rope_table %positions {theta = 1.0e6 : f64, sections = array<i64: 16, 24, 24>,
+        frequencies = #qvl.frequencies<shared>} : tensor<3x?xi32> -> tensor<?x64x2xf32>
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[I32]>:$positions, F64Attr:$theta, DenseI64ArrayAttr:$sections,
+                       Qvl_FrequencySharingAttr:$frequencies);
+  let results = (outs Qvl_Table:$result);
+  let assemblyFormat = "$positions attr-dict `:` type($positions) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Qvl_RotateOp : Qvl_TensorOp<"rotate", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "Half-split rotation of every head by its row's angles";
+  let description = [{
+    With `n` angles and heads of `2n`: for `d < n`, `result[d] = x[d]·cos[d] − x[d+n]·sin[d]` and
+    `result[d+n] = x[d+n]·cos[d] + x[d]·sin[d]`.
+
+    * `rotate_c1`: `head_dim` is twice the number of angles of the table.
+
+    ```mlir
+    %y = qvl.rotate %x, %t : tensor<?x16x128xf32>, tensor<?x64x2xf32>
+    ```
+  }];
+  let arguments = (ins Qvl_Heads:$input, Qvl_Table:$table);
+  let results = (outs Qvl_Heads:$result);
+  let assemblyFormat = "$input `,` $table `:` type($input) `,` type($table) attr-dict";
+  let hasVerifier = 1;
+}
+
+#endif // QVL_POSITION_OPS_TD

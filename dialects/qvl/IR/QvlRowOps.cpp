@@ -1,0 +1,97 @@
+// Verifiers and result sizes of the ops that choose, permute and merge rows.
+
+#include "dialects/qvl/IR/Qvl.h"
+
+using namespace mlir;
+using namespace mlir::qvl;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+/// True when `result` could have as many rows as `rows`.
+static bool rowsAgree(Value result, Value rows) {
+  int64_t a = typeOf(result).getDimSize(0), b = typeOf(rows).getDimSize(0);
+  return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
+}
+
+LogicalResult EmbedOp::verify() {
+  // embed_c1
+  if (typeOf(getResult()).getDimSize(1) != typeOf(getTable()).getDimSize(1) ||
+      !rowsAgree(getResult(), getIds()))
+    return emitOpError() << "result " << getResult().getType()
+                         << " must have the columns of the table " << getTable().getType()
+                         << " and the rows of the ids";
+  return success();
+}
+
+LogicalResult EmbedOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &dims) {
+  return reifyRows(builder, *this, getIds(), dims);
+}
+
+LogicalResult GatherRowsOp::verify() {
+  // gather_rows_c1
+  RankedTensorType input = typeOf(getInput()), result = typeOf(getResult());
+  if (result.getDimSize(1) != input.getDimSize(1) ||
+      result.getElementType() != input.getElementType() || !rowsAgree(getResult(), getRows()))
+    return emitOpError() << "result " << result << " must have the columns and elements of "
+                         << input << " and the rows of the index";
+  return success();
+}
+
+LogicalResult GatherRowsOp::reifyResultShapes(OpBuilder &builder,
+                                              ReifiedRankedShapedTypeDims &dims) {
+  return reifyRows(builder, *this, getRows(), dims);
+}
+
+LogicalResult MergeFeaturesOp::verify() {
+  // merge_features_c1
+  RankedTensorType features = typeOf(getFeatures()), embeddings = typeOf(getEmbeddings());
+  if (features.getDimSize(1) != embeddings.getDimSize(1) ||
+      features.getElementType() != embeddings.getElementType())
+    return emitOpError() << "features " << features
+                         << " must have the columns and elements of the embeddings " << embeddings;
+  return success();
+}
+
+LogicalResult MergeFeaturesOp::reifyResultShapes(OpBuilder &builder,
+                                                 ReifiedRankedShapedTypeDims &dims) {
+  return reifyRows(builder, *this, getEmbeddings(), dims);
+}
+
+LogicalResult RegroupOp::verify() {
+  // regroup_c1
+  if (static_cast<int64_t>(getGroup()) <= 0)
+    return emitOpError() << "group must be positive, got " << static_cast<int64_t>(getGroup());
+  return success();
+}
+
+LogicalResult RegroupOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &dims) {
+  return reifyRows(builder, *this, getInput(), dims);
+}
+
+LogicalResult MergeRowsOp::verify() {
+  auto rows = static_cast<int64_t>(getRows());
+  // merge_rows_c1
+  if (rows <= 0)
+    return emitOpError() << "rows must be positive, got " << rows;
+  // merge_rows_c2
+  RankedTensorType input = typeOf(getInput()), result = typeOf(getResult());
+  if (result.getDimSize(1) != rows * input.getDimSize(1) ||
+      result.getElementType() != input.getElementType())
+    return emitOpError() << "result " << result << " must have " << rows << " times the columns of "
+                         << input;
+  return success();
+}
+
+LogicalResult MergeRowsOp::reifyResultShapes(OpBuilder &builder,
+                                             ReifiedRankedShapedTypeDims &dims) {
+  OpFoldResult rows = dimensionOf(builder, getLoc(), getInput(), 0);
+  if (auto size = dyn_cast<Value>(rows)) {
+    Value factor = arith::ConstantIndexOp::create(builder, getLoc(), getRows());
+    rows = arith::DivUIOp::create(builder, getLoc(), size, factor).getResult();
+  } else {
+    rows = builder.getIndexAttr(cast<IntegerAttr>(cast<Attribute>(rows)).getInt() /
+                                static_cast<int64_t>(getRows()));
+  }
+  dims.push_back({rows, builder.getIndexAttr(typeOf(getResult()).getDimSize(1))});
+  return success();
+}
