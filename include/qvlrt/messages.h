@@ -20,13 +20,18 @@ struct PictureSource {
   std::string bytes;
 };
 
-/// One picture (one frame) or one video (its frames, taken as they are).
+/// One picture, or one video.
 struct MediaSource {
   MediaKind kind = MediaKind::Image;
-  std::string name; ///< what the user wrote, for messages and the media list
-  std::vector<PictureSource>
-      frames; ///< empty for a part without content, which only the chat template accepts
-  std::optional<double> sampleFps; ///< of a video: frames a second as sampled; default 2
+  /// What the user wrote, for messages and the media list.
+  std::string name;
+  /// The picture, or the frames of a video given as a list; empty for a part without content, which
+  /// only the chat template accepts.
+  std::vector<PictureSource> frames;
+  /// A video given as a folder of frames or as a file.
+  std::string videoPath;
+  /// Frames a second of the video as it is given; default 2.
+  std::optional<double> sampleFps;
 };
 
 /// One part of a message: text or media.
@@ -45,7 +50,7 @@ struct Message {
 struct PromptArguments {
   std::optional<std::string> system;
   std::string prompt;
-  /// Pictures and videos in the order given. For a video: a folder of frames.
+  /// Pictures and videos in the order given. A video is a folder of frames or a file.
   struct Media {
     MediaKind kind;
     std::string path;
@@ -56,8 +61,7 @@ struct PromptArguments {
 
 /// Parses a messages file: a list in OpenAI chat form or in the reference's own form (architecture,
 /// contract C2). `baseDirectory` is what relative paths are relative to. Files are not opened here,
-/// folders of frames are listed. Errors: InvalidArgument for anything malformed, http URLs
-/// included; Unimplemented for video files.
+/// nor are folders listed. Errors: InvalidArgument for anything malformed, http URLs included.
 absl::StatusOr<std::vector<Message>> parseMessages(std::string_view json,
                                                    const std::string &baseDirectory);
 

@@ -14,10 +14,11 @@
 
 namespace qvlrt {
 
-/// What to do with the text of added tokens (`<|im_start|>` ...) inside a string.
-enum class AddedTokens {
-  Match, ///< it becomes the token's id (text that this program wrote)
-  Ignore ///< it is ordinary text (text from an untrusted source)
+/// What to do with the text of special tokens (`<|im_start|>` ...) inside a string. The text of
+/// added tokens that are not special (`<tool_call>` ...) always becomes their id.
+enum class SpecialText {
+  Match,  ///< it becomes the token's id (text that this program wrote)
+  Literal ///< it is ordinary text (text from an untrusted source)
 };
 
 /// The tokenizer of the model (the model specification, sections 3.2 to 3.5). Holds views: the
@@ -30,7 +31,7 @@ public:
 
   /// Text to ids. Invalid UTF-8 is repaired first. An empty text has no ids.
   std::vector<std::int64_t> encode(std::string_view text,
-                                   AddedTokens addedTokens = AddedTokens::Match) const;
+                                   SpecialText specialText = SpecialText::Match) const;
 
   /// The first special token whose text occurs in `text`: the question behind `--allow-special`.
   std::optional<std::string_view> findSpecialText(std::string_view text) const;
@@ -55,7 +56,8 @@ private:
   };
 
   explicit Tokenizer(BytePairEncoder encoder) : encoder(encoder) {}
-  const Added *matchAdded(std::string_view text, std::size_t position) const;
+  const Added *matchAdded(std::string_view text, std::size_t position,
+                          SpecialText specialText) const;
   void encodePiece(std::string_view piece, std::vector<std::int64_t> &ids) const;
 
   BytePairEncoder encoder;
