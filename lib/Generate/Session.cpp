@@ -1,0 +1,192 @@
+// Sessions: programs, cache and feature pool of one model on one device.
+#include "qvlrt/session.h"
+
+#include "BatchOperands.h"
+#include "FeaturePool.h"
+#include "qvlrt/language_program.h"
+#include "qvlrt/status.h"
+#include "qvlrt/vision_program.h"
+
+#include "absl/strings/str_format.h"
+
+#include <chrono>
+#include <utility>
+
+namespace qvlrt {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double micros(Clock::duration duration) {
+  return std::chrono::duration<double, std::micro>(duration).count();
+}
+
+class ModelSession final : public Session {
+public:
+  ModelSession(std::unique_ptr<Executor> executor, VisionProgram vision, LanguageProgram prefill,
+               LanguageProgram decode, std::unique_ptr<KvCache> cache, std::int64_t context,
+               std::int64_t chunk)
+      : executor(std::move(executor)), vision(vision), prefill(prefill), decode(decode),
+        features(this->executor->device(), rowBytes(facts())), cache(std::move(cache)),
+        context(context), chunk(chunk) {}
+
+  static std::uint64_t rowBytes(const qvlfmt::ModelFacts &facts) {
+    return std::uint64_t{sizeof(float)} * facts.hidden_size();
+  }
+
+  const qvlfmt::ModelFacts &facts() const override { return executor->module().facts(); }
+  std::int64_t maxContext() const override { return context; }
+  std::int64_t prefillChunk() const override { return chunk; }
+
+  absl::StatusOr<std::int64_t> encodeMedia(const ProcessedRequest &request) override;
+  absl::StatusOr<std::vector<float>> readFeatures(std::int64_t first, std::int64_t count) override;
+  void clearFeatures() override { features.clear(); }
+  absl::StatusOr<SequenceState> newSequence(const ProcessedRequest &request,
+                                            std::int64_t firstFeature) override;
+  absl::Status step(std::span<const BatchItem> batch, std::vector<float> &logits) override;
+
+  void profileInto(std::vector<ProgramRun> *runs) override { profile = runs; }
+  std::uint64_t arenaBytes() const override { return executor->arenaBytes(); }
+  std::uint64_t kvBytes() const override { return cache->committedBytes(); }
+
+private:
+  absl::Status encode(const VisionInput &input);
+
+  /// Runs `body(records)`, where records is null unless a profile is taken.
+  template <typename Body> absl::Status profiled(std::string_view program, Body body) {
+    if (!profile)
+      return body(nullptr);
+    ProgramRun run;
+    run.program = program;
+    const Clock::time_point start = Clock::now();
+    const absl::Status status = body(&run.commands);
+    run.startMicros = micros(start - created);
+    run.durationMicros = micros(Clock::now() - start);
+    profile->push_back(std::move(run));
+    return status;
+  }
+
+  std::unique_ptr<Executor> executor;
+  VisionProgram vision;
+  LanguageProgram prefill, decode;
+  FeaturePool features;
+  std::unique_ptr<KvCache> cache;
+  std::int64_t context; // tokens of one sequence
+  std::int64_t chunk;
+  std::vector<ProgramRun> *profile = nullptr; // borrowed
+  Clock::time_point created = Clock::now();
+};
+
+absl::Status ModelSession::encode(const VisionInput &input) {
+  if (input.patches() == 0)
+    return absl::OkStatus();
+  const std::vector<std::int32_t> window(input.windows.windowIndex.begin(),
+                                         input.windows.windowIndex.end());
+  const std::int64_t count = window.size();
+  QVLRT_ASSIGN_OR_RETURN(const std::int64_t first, features.append(count));
+  return profiled("vision", [&](std::vector<CommandRecord> *records) {
+    return vision.run({.pixels = input.pixelValues,
+                       .positions = input.positions,
+                       .window = window,
+                       .windows = input.windows.cuWindowSeqlens,
+                       .frames = input.windows.cuSeqlens},
+                      features.rows(first, count), records);
+  });
+}
+
+absl::StatusOr<std::int64_t> ModelSession::encodeMedia(const ProcessedRequest &request) {
+  const std::int64_t first = features.size();
+  // Two calls, as in the model specification, section 6: images first, then videos.
+  QVLRT_RETURN_IF_ERROR(encode(request.images));
+  QVLRT_RETURN_IF_ERROR(encode(request.videos));
+  return first;
+}
+
+absl::StatusOr<std::vector<float>> ModelSession::readFeatures(std::int64_t first,
+                                                              std::int64_t count) {
+  if (first < 0 || count < 0 || count > features.size() - first)
+    return absl::InvalidArgumentError(
+        absl::StrFormat("feature rows %d to %d are asked for, but the pool has %d", first,
+                        first + count, features.size()));
+  std::vector<float> host(count * facts().hidden_size());
+  if (count > 0)
+    QVLRT_RETURN_IF_ERROR(executor->device().copyToHost(std::as_writable_bytes(std::span(host)),
+                                                        features.rows(first, count)));
+  return host;
+}
+
+absl::StatusOr<SequenceState> ModelSession::newSequence(const ProcessedRequest &request,
+                                                        std::int64_t firstFeature) {
+  const auto tokens = static_cast<std::int64_t>(request.ids.size());
+  if (tokens > context)
+    return limitReached(
+        absl::StrFormat("the prompt has %d tokens, but the context holds %d", tokens, context));
+  return SequenceState(request, firstFeature, cache->newSequence(context));
+}
+
+absl::Status ModelSession::step(std::span<const BatchItem> batch, std::vector<float> &logits) {
+  QVLRT_ASSIGN_OR_RETURN(const BatchOperands operands, gatherBatch(batch));
+  const bool decoding = operands.isDecode();
+  LanguageProgram &program = decoding ? decode : prefill;
+  const std::size_t before = logits.size();
+  logits.resize(before + operands.logitRows.size() * facts().vocab_size());
+  const absl::Status status =
+      profiled(decoding ? "decode" : "prefill", [&](std::vector<CommandRecord> *records) {
+        return program.run(operands.call(), features.rows(0, features.size()), features.size(),
+                           *cache, std::span(logits).subspan(before), records);
+      });
+  if (!status.ok()) {
+    logits.resize(before);
+    return status;
+  }
+  for (const BatchItem &item : batch)
+    QVLRT_RETURN_IF_ERROR(item.sequence->cache().advance(item.rows));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> contextTokens(const qvlfmt::ModelFacts &facts,
+                                           const SessionOptions &options) {
+  const std::int64_t tokens = options.maxContext.value_or(facts.max_context());
+  if (tokens < 1 || tokens > facts.max_context())
+    return absl::InvalidArgumentError(
+        absl::StrFormat("a context of %d tokens is asked for, but this artifact was compiled for "
+                        "1 to %d (qvl-compile --max-context)",
+                        tokens, facts.max_context()));
+  return tokens;
+}
+
+absl::StatusOr<std::unique_ptr<KvCache>> createCache(const qvlfmt::ModelFacts &facts,
+                                                     Device &device, std::int64_t context,
+                                                     const SessionOptions &options) {
+  const KvPageLayout layout = KvPageLayout::of(facts);
+  const std::uint64_t wanted = layout.pageBytes() *
+                               static_cast<std::uint64_t>(layout.pagesFor(context)) *
+                               static_cast<std::uint64_t>(options.sequences);
+  return KvCache::create(device, layout, options.kvMemory.value_or(wanted));
+}
+
+} // namespace
+
+absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, Device &device,
+                                                         const SessionOptions &options) {
+  const qvlfmt::ModelFacts &facts = module.facts();
+  if (options.prefillChunk < 1 || options.sequences < 1)
+    return absl::InvalidArgumentError(
+        "prefill-chunk and the number of sequences must be 1 or more");
+  if (ModelSession::rowBytes(facts) % kBufferAlignment != 0)
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: hidden_size is %d, it must be a multiple of 16", module.path(), facts.hidden_size()));
+  QVLRT_ASSIGN_OR_RETURN(const std::int64_t context, contextTokens(facts, options));
+  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(module, device));
+  QVLRT_ASSIGN_OR_RETURN(const VisionProgram vision, VisionProgram::create(*executor));
+  QVLRT_ASSIGN_OR_RETURN(const LanguageProgram prefill,
+                         LanguageProgram::create(*executor, "prefill"));
+  QVLRT_ASSIGN_OR_RETURN(const LanguageProgram decode,
+                         LanguageProgram::create(*executor, "decode"));
+  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<KvCache> cache,
+                         createCache(facts, device, context, options));
+  return std::make_unique<ModelSession>(std::move(executor), vision, prefill, decode,
+                                        std::move(cache), context, options.prefillChunk);
+}
+
+} // namespace qvlrt
