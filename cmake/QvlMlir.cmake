@@ -19,6 +19,11 @@ function(qvl_use_mlir target)
   target_include_directories(${target} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
   target_compile_definitions(${target} PUBLIC ${QVL_LLVM_DEFINITIONS})
   target_precompile_headers(${target} REUSE_FROM QvlMlirPch)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL EXECUTABLE) # The header is compiled with -fPIC and refuses -fPIE.
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
 endfunction()
 
 # qvl_mlir_library(NAME SOURCES... [DEPENDS targets...] [TABLEGEN targets...])
