@@ -1,0 +1,38 @@
+// The grid of a kernel: which tiles it is cut into and what one worker needs to compute a tile.
+#pragma once
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Support/LLVM.h"
+
+#include <cstdint>
+
+namespace mlir::qvl {
+
+/// A one-dimensional grid over rows and columns. With `rows` the size of dimension `rowDimension`
+/// of argument `rowArgument`, there are `rowTiles = ceildiv(rows, rowsPerTile)` tiles of rows and
+/// `rowTiles * columnTiles` tiles in all. Tile `t` covers tile of columns `t / rowTiles` (panels of
+/// a weight, heads) and tile of rows `t % rowTiles`, so neighbouring tiles share weights. The grid
+/// does not depend on the feature set.
+struct TileGrid {
+  unsigned rowArgument;
+  unsigned rowDimension;
+  int64_t rowsPerTile;
+  int64_t columnTiles;
+};
+
+/// Columns of a weight panel, and panels in one tile of a projection.
+inline constexpr int64_t kPanelColumns = 32;
+inline constexpr int64_t kPanelsPerTile = 4;
+
+/// The op that a kernel function wraps: its body is one qvl op and the return of its results. Null
+/// when the body has another form.
+Operation *kernelOp(func::FuncOp kernel);
+
+/// The grid of a kernel function. Fails with an error at the function when its body is not one qvl
+/// op on the function's arguments, or when the op has no code generation.
+FailureOr<TileGrid> tileGrid(func::FuncOp kernel);
+
+/// Bytes of scratch memory that one worker lends to a kernel, the same for every feature set.
+int64_t scratchBytes(func::FuncOp kernel);
+
+} // namespace mlir::qvl

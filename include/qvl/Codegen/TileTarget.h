@@ -1,0 +1,48 @@
+// What the emitters of matrix products need to know about a target.
+#pragma once
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+#include <cstdint>
+#include <memory>
+
+namespace mlir::qvl {
+
+/// Shape of a register tile: `rows` of activations times `vectors` of output columns.
+struct TileForm {
+  int64_t rows;
+  int64_t vectors;
+};
+
+/// The seam between the loop nests, which are the same everywhere, and the registers and
+/// instructions of a target. All arithmetic is in f32; an output element is one chain of fused
+/// multiply-adds in ascending k whatever the form, so forms agree bit for bit.
+class TileTarget {
+public:
+  virtual ~TileTarget() = default;
+
+  /// f32 lanes of a vector register.
+  virtual int64_t lanes() const = 0;
+  /// Forms of the inner tile of a projection, most rows first, one row last; rows halve from one
+  /// form to the next. Their columns divide a panel of 32 or are a multiple of it.
+  virtual ArrayRef<TileForm> linearForms() const = 0;
+  /// Largest inner tile of attention.
+  virtual TileForm attentionForm() const = 0;
+
+  VectorType vectorType(MLIRContext *context) const {
+    return VectorType::get({lanes()}, Float32Type::get(context));
+  }
+  /// Loads weights as f32: `vectors` vectors of neighbouring columns of a panel line, for each of
+  /// the line's `kGroup` values of k: element `k * vectors + v` of the result. `pointer` points at
+  /// the first column. Lines with kGroup 1 hold f32, with kGroup 2 pairs of bf16.
+  virtual SmallVector<Value> loadPanelLine(ImplicitLocOpBuilder &b, Value pointer, int64_t vectors,
+                                           int64_t kGroup) const = 0;
+};
+
+/// AVX-512: 32 registers of 16 lanes.
+std::unique_ptr<TileTarget> createAvx512Target();
+/// AVX2 with FMA: 16 registers of 8 lanes.
+std::unique_ptr<TileTarget> createAvx2Target();
+
+} // namespace mlir::qvl

@@ -1,0 +1,40 @@
+// Native code for x86: kernel functions in, one shared object out.
+#pragma once
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Support/LLVM.h"
+
+#include <optional>
+#include <string>
+
+namespace mlir::qvl {
+
+/// A feature set of x86 CPUs (architecture, section 2.5). Only those that differ for f32
+/// activations are generated: `v3` and `v4`.
+struct X86FeatureSet {
+  StringRef name;     // as in the artifact: "v3", "v4", "v3+avxvnni", "v4+vnni", "v4+bf16"
+  StringRef cpu;      // LLVM's name of the CPU level
+  StringRef features; // further LLVM features, comma separated
+  bool avx512;        // 512-bit vectors, 32 registers, masks
+
+  /// Every feature set, weakest first.
+  static ArrayRef<X86FeatureSet> all();
+  static std::optional<X86FeatureSet> named(StringRef name);
+  /// Whether the CPU of this process runs code of this feature set.
+  bool supportedByHost() const;
+};
+
+/// Where to leave the steps of code generation for readers; nothing when empty.
+struct KernelDumpOptions {
+  std::string directory; // receives KERNEL.FEATURES.mlir, .ll and .s
+};
+
+/// Compiles kernel functions (one qvl op each, weights with `qvl.encoding`; see TileGrid.h) to one
+/// position-independent shared object that exports one symbol per kernel, of the function's name,
+/// in the convention of include/qvlfmt/KernelAbi.h, and needs nothing but memcpy, memmove and
+/// memset. The functions are not changed. The code is reproducible: equal input gives equal bytes.
+/// Fails with an error at the kernel function.
+FailureOr<std::string> compileX86(ArrayRef<func::FuncOp> kernels, const X86FeatureSet &features,
+                                  const KernelDumpOptions &dump = {});
+
+} // namespace mlir::qvl

@@ -1,0 +1,54 @@
+// Sizes of attention tiles and the scratch memory they need.
+#pragma once
+
+#include "dialects/qvl/IR/Qvl.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <cstdint>
+
+namespace mlir::qvl {
+
+/// Keys of one block of the online softmax: the same in every form, so that a row's result depends
+/// on its own keys only (contract C10).
+inline constexpr int64_t kKeyBlock = 64;
+/// Rows of a tile of segment attention and of attention over the cache.
+inline constexpr int64_t kAttentionRows = 64;
+inline constexpr int64_t kCachedAttentionRows = 8;
+/// Lanes of the widest vector register: rows of the scratch memory are padded to it.
+inline constexpr int64_t kWidestLanes = 16;
+
+/// Scratch memory of an attention tile in f32 elements. Every part starts at a multiple of 64
+/// bytes.
+struct AttentionScratch {
+  int64_t rows; // query rows whose state is kept
+  int64_t headDim;
+  bool copiesOperands; // segment attention: queries are padded and keys transposed into scratch
+
+  static AttentionScratch of(AttentionOp op) {
+    return {kAttentionRows, op.getQuery().getType().getDimSize(2), true};
+  }
+  static AttentionScratch of(CachedAttentionOp op) {
+    auto query = op.getQuery().getType();
+    return {query.getDimSize(1) / op.getCache().getType().getKvHeads(), query.getDimSize(2), false};
+  }
+
+  int64_t paddedHeadDim() const { return llvm::alignTo(headDim, kWidestLanes); }
+
+  /// [rows][kKeyBlock]: scores, then probabilities.
+  int64_t scores() const { return 0; }
+  /// [rows][paddedHeadDim]: sums of values weighted by exp(score - maximum).
+  int64_t output() const { return rows * kKeyBlock; }
+  /// [rows][kWidestLanes]: sums of exp(score - maximum), one per lane.
+  int64_t sums() const { return output() + rows * paddedHeadDim(); }
+  /// [rows] maxima of the scores, padded.
+  int64_t maxima() const { return sums() + rows * kWidestLanes; }
+  /// [rows][paddedHeadDim]: queries of the tile.
+  int64_t queries() const { return maxima() + llvm::alignTo(rows, kWidestLanes); }
+  /// [headDim][kKeyBlock]: keys of the block.
+  int64_t keys() const { return queries() + rows * paddedHeadDim(); }
+
+  int64_t bytes() const { return 4 * (copiesOperands ? keys() + headDim * kKeyBlock : queries()); }
+};
+
+} // namespace mlir::qvl

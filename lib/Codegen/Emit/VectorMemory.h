@@ -1,0 +1,33 @@
+// Scalars and vectors in memory behind !llvm.ptr.
+#pragma once
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::qvl {
+
+/// An index constant.
+Value constantIndex(ImplicitLocOpBuilder &b, int64_t value);
+/// `value` of a float type, or of a vector of it in every lane.
+Value constantFloat(ImplicitLocOpBuilder &b, Type type, double value);
+
+/// `base + index` elements of type `element`; `index` is of type index.
+Value elementPointer(ImplicitLocOpBuilder &b, Type element, Value base, Value index);
+/// `base + index` elements with a constant index.
+Value elementPointer(ImplicitLocOpBuilder &b, Type element, Value base, int64_t index);
+
+/// Loads a scalar or vector with the alignment of its element.
+Value load(ImplicitLocOpBuilder &b, Type type, Value pointer);
+/// Loads an i32 and extends it, with its sign, to index.
+Value loadIndex(ImplicitLocOpBuilder &b, Value pointer);
+/// Stores a scalar or vector with the alignment of its element.
+void store(ImplicitLocOpBuilder &b, Value value, Value pointer);
+
+/// Lanes below `count` (of type index).
+Value laneMask(ImplicitLocOpBuilder &b, int64_t lanes, Value count);
+/// Loads the lanes of the mask and zeroes the others, which are not read.
+Value maskedLoad(ImplicitLocOpBuilder &b, VectorType type, Value pointer, Value mask);
+/// Stores the lanes of the mask only.
+void maskedStore(ImplicitLocOpBuilder &b, Value value, Value pointer, Value mask);
+
+} // namespace mlir::qvl

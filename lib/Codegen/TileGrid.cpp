@@ -1,0 +1,88 @@
+#include "qvl/Codegen/TileGrid.h"
+
+#include "Emit/AttentionTiles.h"
+#include "dialects/qvl/IR/Qvl.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace mlir::qvl {
+namespace {
+
+constexpr int64_t kLinearRows = 64; // a block of activations that stays in the L2 cache
+constexpr int64_t kElementwiseRows = 16;
+
+/// The grid of an op without the argument, which gridRows() knows.
+struct TileShape {
+  Value rows;
+  unsigned dimension = 0;
+  int64_t rowsPerTile = kElementwiseRows;
+  int64_t columnTiles = 1;
+};
+
+int64_t linearColumnTiles(LinearOp op) {
+  int64_t columns = cast<RankedTensorType>(op.getWeight().getType()).getDimSize(0);
+  return llvm::divideCeil(llvm::divideCeil(columns, kPanelColumns), kPanelsPerTile);
+}
+
+std::optional<TileShape> tileShape(Operation *op) {
+  using Shape = std::optional<TileShape>;
+  return llvm::TypeSwitch<Operation *, Shape>(op)
+      .Case([](LinearOp op) -> Shape {
+        return TileShape{op.getInput(), 0, kLinearRows, linearColumnTiles(op)};
+      })
+      .Case([](AttentionOp op) -> Shape {
+        return TileShape{op.getQuery(), 0, kAttentionRows, op.getQuery().getType().getDimSize(1)};
+      })
+      .Case([](CachedAttentionOp op) -> Shape {
+        return TileShape{op.getQuery(), 0, kCachedAttentionRows,
+                         op.getCache().getType().getKvHeads()};
+      })
+      .Case([](CacheAppendOp op) -> Shape { return TileShape{op.getKey()}; })
+      .Case([](EmbedOp op) -> Shape { return TileShape{op.getIds()}; })
+      .Case([](GatherRowsOp op) -> Shape { return TileShape{op.getRows()}; })
+      .Case([](MergeFeaturesOp op) -> Shape { return TileShape{op.getEmbeddings()}; })
+      .Case([](RopeTableOp op) -> Shape { return TileShape{op.getPositions(), 1}; })
+      .Case([](MergeRowsOp op) -> Shape {
+        // Tiles count input rows, so that a tile holds whole result rows.
+        return TileShape{op.getInput(), 0, kElementwiseRows * static_cast<int64_t>(op.getRows())};
+      })
+      .Case<RegroupOp, RmsNormOp, AddOp, MulOp, SiluOp, GeluOp, CastOp, SplitHeadsOp, RotateOp>(
+          [](Operation *op) -> Shape { return TileShape{op->getOperand(0)}; })
+      .Default([](Operation *) -> Shape { return std::nullopt; });
+}
+
+} // namespace
+
+Operation *kernelOp(func::FuncOp kernel) {
+  if (!llvm::hasSingleElement(kernel.getBody()))
+    return nullptr;
+  Block &body = kernel.front();
+  if (!llvm::hasNItems(body, 2))
+    return nullptr;
+  Operation *op = &body.front();
+  bool isQvl = isa_and_nonnull<QvlDialect>(op->getDialect());
+  bool onArguments = llvm::all_of(op->getOperands(), llvm::IsaPred<BlockArgument>);
+  bool returned = body.back().getOperands() == op->getResults();
+  return isQvl && onArguments && returned ? op : nullptr;
+}
+
+FailureOr<TileGrid> tileGrid(func::FuncOp kernel) {
+  Operation *op = kernelOp(kernel);
+  if (!op)
+    return kernel.emitError(
+        "a kernel function is one qvl op on its arguments and the return of its results");
+  std::optional<TileShape> shape = tileShape(op);
+  if (!shape)
+    return kernel.emitError() << "no code generation for '" << op->getName() << "'";
+  unsigned argument = cast<BlockArgument>(shape->rows).getArgNumber();
+  return TileGrid{argument, shape->dimension, shape->rowsPerTile, shape->columnTiles};
+}
+
+int64_t scratchBytes(func::FuncOp kernel) {
+  return llvm::TypeSwitch<Operation *, int64_t>(kernelOp(kernel))
+      .Case<AttentionOp, CachedAttentionOp>(
+          [](auto op) { return AttentionScratch::of(op).bytes(); })
+      .Default([](Operation *) { return 0; });
+}
+
+} // namespace mlir::qvl
