@@ -1,0 +1,96 @@
+#include "test/unit/math/JitFunction.h"
+
+#include "qvl/Codegen/Math.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/TargetSelect.h"
+
+#include <gtest/gtest.h>
+
+using namespace mlir;
+
+struct JitFunction::State {
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+};
+
+/// The function's MLIR: a loop over groups of `lanes` elements.
+static std::string sourceOf(const std::string &name, bool vectors) {
+  std::string type = vectors ? "vector<16xf32>" : "f32", lanes = vectors ? "16" : "1";
+  return "func.func @apply(%in: !llvm.ptr, %out: !llvm.ptr, %count: i64) {\n"
+         "  %zero = arith.constant 0 : i64\n"
+         "  %step = arith.constant " +
+         lanes +
+         " : i64\n"
+         "  scf.for %i = %zero to %count step %step : i64 {\n"
+         "    %from = llvm.getelementptr %in[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f32\n"
+         "    %to = llvm.getelementptr %out[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f32\n"
+         "    %x = llvm.load %from {alignment = 4 : i64} : !llvm.ptr -> " +
+         type +
+         "\n"
+         "    %y = math." +
+         name + " %x : " + type +
+         "\n"
+         "    llvm.store %y, %to {alignment = 4 : i64} : " +
+         type +
+         ", !llvm.ptr\n"
+         "  }\n  return\n}\n";
+}
+
+static LogicalResult lower(ModuleOp module) {
+  PassManager pm(module.getContext());
+  pm.addPass(qvl::createExpandMathPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  return pm.run(module);
+}
+
+JitFunction::JitFunction(const std::string &name, bool vectors) : state(new State) {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  DialectRegistry registry;
+  registry.insert<arith::ArithDialect, func::FuncDialect, scf::SCFDialect, LLVM::LLVMDialect,
+                  math::MathDialect, cf::ControlFlowDialect>();
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  auto module = parseSourceString<ModuleOp>(sourceOf(name, vectors), &context);
+  if (!module || failed(lower(*module))) {
+    ADD_FAILURE() << "math." << name << " does not lower";
+    return;
+  }
+  auto llvmContext = std::make_unique<llvm::LLVMContext>();
+  auto translated = translateModuleToLLVMIR(*module, *llvmContext);
+  auto jit = llvm::orc::LLJITBuilder().setLinkProcessSymbolsByDefault(false).create();
+  if (!translated || !jit) {
+    ADD_FAILURE() << "math." << name << " does not translate";
+    llvm::consumeError(jit.takeError());
+    return;
+  }
+  // No process symbols: a call into the math library is an error here.
+  state->jit = std::move(*jit);
+  translated->setDataLayout(state->jit->getDataLayout());
+  auto error = state->jit->addIRModule({std::move(translated), std::move(llvmContext)});
+  auto symbol = error ? llvm::Expected<llvm::orc::ExecutorAddr>(std::move(error))
+                      : state->jit->lookup("apply");
+  if (!symbol) {
+    ADD_FAILURE() << llvm::toString(symbol.takeError());
+    return;
+  }
+  entry = symbol->toPtr<void (*)(const float *, float *, int64_t)>();
+}
+
+JitFunction::~JitFunction() = default;
