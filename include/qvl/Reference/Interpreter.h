@@ -19,8 +19,8 @@ enum class Precision {
   F32, ///< every arithmetic step rounds to f32, sums run in ascending order in one chain
 };
 
-/// Gives the tensor of a parameter, with the parameter's logical shape. Emits a diagnostic when it
-/// fails.
+/// Gives the tensor of a parameter, with the parameter's logical shape and values its element type
+/// can hold. Emits a diagnostic when it fails.
 using ParameterProvider = std::function<FailureOr<Tensor>(ParameterOp)>;
 
 /// Sees each tensor an op produces: the name of the op's location (empty when it has none), the
@@ -46,14 +46,18 @@ public:
   FailureOr<std::vector<RuntimeValue>> run(func::FuncOp function, ArrayRef<RuntimeValue> arguments);
 
 private:
-  using Environment = DenseMap<Value, RuntimeValue>;
+  using Shared = std::shared_ptr<const RuntimeValue>;
+  using Environment = DenseMap<Value, Shared>;
+
+  LogicalResult step(Operation &op, Environment &environment);
   FailureOr<std::vector<RuntimeValue>> evaluate(Operation &op, const Environment &environment);
-  FailureOr<Tensor> load(LoadOp op);
+  FailureOr<Shared> load(LoadOp op);
+  LogicalResult finish(OpResult result, RuntimeValue &value);
 
   Precision precision;
   ParameterProvider parameters;
   Probe probe;
-  DenseMap<Operation *, Tensor> loaded;
+  DenseMap<Operation *, Shared> loaded; ///< parameters asked for so far
 };
 
 /// Parses `module` (MLIR text with one or more functions), runs the function named `function` (the
