@@ -1,0 +1,66 @@
+// Passes between the dialects. A pass, its file, its test and its flag have one name.
+#ifndef QVL_CONVERSION_PASSES_TD
+#define QVL_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def OutlineKernelsPass : Pass<"qvl-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Functions of qvl ops to programs that launch kernels";
+  let description = [{
+    Turns every function into one `qvlx.program` (or into one for each name in its `qvl.programs` attribute) and every compute op into a launch of a
+    `qvlx.kernel`. Kernels are keyed by the op with its static sizes, element types, attributes and weight encodings, so equal layers share
+    them. Ops that only change the shape of the same memory (`merge_rows`, `split_heads` with one part) become views. Sizes of transient
+    buffers come from `ReifyRankedShapedTypeOpInterface` and end as arithmetic on sizes of program arguments. Parameters
+    become `qvlx.data`; they need encodings.
+
+    ```mlir
+    // before
+    func.func @norm(%x: tensor<?x128xf32> {qvl.name = "x"}) -> (tensor<?x128xf32> {qvl.name = "y"}) {
+      %w = qvl.load @w : tensor<128xbf16>
+      %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16>
+      return %y : tensor<?x128xf32>
+    }
+    // after
+    qvlx.program @norm arguments ["x"] results ["y"] {
+    ^bb0(%x: !qvlx.buffer<?x128xf32>):
+      %w = qvlx.weight @w : !qvlx.buffer<128xbf16>
+      %t = qvlx.dim %x, 0 : !qvlx.buffer<?x128xf32>
+      %y = qvlx.alloc(%t) : !qvlx.buffer<?x128xf32>
+      %c16 = qvlx.constant 16
+      %grid = qvlx.ceildiv %t, %c16
+      qvlx.launch @rms_norm_128 grid(%grid) ins(%x, %w : …) outs(%y : …) scalars(%t, %t)
+      qvlx.return %y : !qvlx.buffer<?x128xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::qvlx::QvlxDialect", "::mlir::func::FuncDialect"];
+  let statistics = [
+    Statistic<"kernels", "kernels", "distinct kernels">,
+    Statistic<"launches", "launches", "launches of all programs">,
+    Statistic<"views", "views", "ops that became views">
+  ];
+}
+
+def CodegenX86Pass : Pass<"qvl-codegen-x86", "::mlir::ModuleOp"> {
+  let summary = "Kernels to x86-64 shared objects, one per feature set";
+  let description = [{
+    Compiles the function in every `qvlx.kernel` for each feature set and adds one `qvlx.object` per feature set that holds them all; the
+    kernels keep their signature and lose their body.
+
+    ```mlir
+    // before
+    qvlx.kernel @rms_norm_128 buffers(3) scalars(2) scratch(0) { func.func @rms_norm_128(…) … }
+    // after
+    qvlx.kernel @rms_norm_128 buffers(3) scalars(2) scratch(0) { }
+    qvlx.object @cpu.v3 feature_set("v3") kernels([@rms_norm_128]) bytes(dense<"0x7F454C46…"> : tensor<9216xi8>)
+    ```
+  }];
+  let options = [
+    ListOption<"featureSets", "feature-sets", "std::string", "Feature sets to compile for, best last (default: v3,v4)">,
+    Option<"dumpDirectory", "dump-kernels-to", "std::string", "\"\"", "Write KERNEL.mlir, .ll and .s of each feature set here">
+  ];
+  let dependentDialects = ["::mlir::qvlx::QvlxDialect"];
+  let statistics = [Statistic<"objects", "objects", "shared objects made">];
+}
+
+#endif // QVL_CONVERSION_PASSES_TD

@@ -1,0 +1,60 @@
+// qvl-codegen-x86: kernels to x86-64 shared objects.
+
+#include "qvl/Conversion/Passes.h"
+
+#include "qvl/Codegen/X86.h"
+
+using namespace mlir;
+namespace dialect = mlir::qvl;
+
+namespace qvl {
+#define GEN_PASS_DEF_CODEGENX86PASS
+#include "qvl/Conversion/Passes.h.inc"
+
+namespace {
+
+struct CodegenX86 : impl::CodegenX86PassBase<CodegenX86> {
+  using CodegenX86PassBase::CodegenX86PassBase;
+
+  void runOnOperation() override {
+    SmallVector<qvlx::KernelOp> compiled;
+    SmallVector<func::FuncOp> functions;
+    for (auto kernel : getOperation().getOps<qvlx::KernelOp>())
+      for (auto function : kernel.getOps<func::FuncOp>()) {
+        compiled.push_back(kernel);
+        functions.push_back(function);
+      }
+    if (functions.empty())
+      return;
+    SmallVector<std::string> names(featureSets.begin(), featureSets.end());
+    if (names.empty())
+      names = {"v3", "v4"};
+    for (const std::string &name : names)
+      if (failed(compile(name, functions)))
+        return signalPassFailure();
+    for (func::FuncOp function : functions)
+      function.erase();
+  }
+
+  LogicalResult compile(StringRef name, ArrayRef<func::FuncOp> functions) {
+    std::optional<dialect::X86FeatureSet> features = dialect::X86FeatureSet::named(name);
+    if (!features)
+      return getOperation().emitError() << "'" << name << "' is not a feature set of x86";
+    FailureOr<std::string> bytes = dialect::compileX86(functions, *features, {dumpDirectory});
+    if (failed(bytes))
+      return failure();
+    OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
+    auto symbols = llvm::map_to_vector(functions, [&](func::FuncOp function) -> Attribute {
+      return FlatSymbolRefAttr::get(&getContext(), function.getSymName());
+    });
+    auto type = RankedTensorType::get({static_cast<int64_t>(bytes->size())}, builder.getI8Type());
+    auto data = DenseElementsAttr::getFromRawBuffer(type, ArrayRef(bytes->data(), bytes->size()));
+    qvlx::ObjectOp::create(builder, builder.getUnknownLoc(), ("cpu." + name).str(), name,
+                           builder.getArrayAttr(symbols), data);
+    ++objects;
+    return success();
+  }
+};
+
+} // namespace
+} // namespace qvl

@@ -1,0 +1,55 @@
+// Builds one qvlx program from one function of qvl ops.
+#pragma once
+
+#include "KernelTable.h"
+
+namespace qvl {
+
+/// Converts the ops of a traced function, in order, into commands of a program.
+class ProgramBuilder {
+public:
+  ProgramBuilder(KernelTable &kernels, mlir::func::FuncOp function)
+      : kernels(kernels), function(function), builder(function) {}
+
+  /// Makes the program `name` behind the function; null after a diagnostic.
+  mlir::qvlx::ProgramOp build(llvm::StringRef name);
+
+  unsigned launches() const { return launchCount; }
+  unsigned views() const { return viewCount; }
+
+private:
+  /// What a qvl value became: its buffer and, for each dimension, its size (an index value; null
+  /// for a static dimension).
+  struct Placed {
+    mlir::Value buffer;
+    llvm::SmallVector<mlir::Value> sizes;
+  };
+
+  mlir::qvlx::ProgramOp createProgram(llvm::StringRef name);
+  void placeArguments(mlir::Block &body);
+  mlir::LogicalResult convert(mlir::Operation *op);
+  mlir::LogicalResult convertReturn(mlir::func::ReturnOp op);
+  mlir::LogicalResult convertLaunch(mlir::Operation *op);
+  void convertView(mlir::Operation *op);
+
+  /// Sizes of the results of `op` as values of the program.
+  mlir::FailureOr<llvm::SmallVector<Placed>> reifySizes(mlir::Operation *op);
+  /// An index value of the function (tensor.dim and arithmetic on it) as a value of the program;
+  /// null when it is of another kind.
+  mlir::Value translateSize(mlir::Value size);
+  mlir::Value constant(int64_t value);
+  /// The sizes of the dynamic dimensions of `placed`.
+  static llvm::SmallVector<mlir::Value> dynamicSizes(const Placed &placed);
+
+  KernelTable &kernels;
+  mlir::func::FuncOp function;
+  mlir::OpBuilder builder; // stands in the program once there is one
+  llvm::DenseMap<mlir::Value, Placed> placed;
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars; // index values of the function
+  unsigned launchCount = 0, viewCount = 0;
+};
+
+/// The buffer that holds a value of this type. A cache is a pool of pages.
+mlir::qvlx::BufferType bufferTypeOf(mlir::Type type);
+
+} // namespace qvl
