@@ -74,13 +74,15 @@ JitFunction::JitFunction(const std::string &name, bool vectors) : state(new Stat
   }
   auto llvmContext = std::make_unique<llvm::LLVMContext>();
   auto translated = translateModuleToLLVMIR(*module, *llvmContext);
-  auto jit = llvm::orc::LLJITBuilder().setLinkProcessSymbolsByDefault(false).create();
+  // Without symbols of this process, a call into the math library is an error.
+  auto jit = llvm::orc::LLJITBuilder()
+                 .setPlatformSetUp(llvm::orc::setUpInactivePlatform)
+                 .setLinkProcessSymbolsByDefault(false)
+                 .create();
   if (!translated || !jit) {
-    ADD_FAILURE() << "math." << name << " does not translate";
-    llvm::consumeError(jit.takeError());
+    ADD_FAILURE() << "math." << name << " does not translate: " << llvm::toString(jit.takeError());
     return;
   }
-  // No process symbols: a call into the math library is an error here.
   state->jit = std::move(*jit);
   translated->setDataLayout(state->jit->getDataLayout());
   auto error = state->jit->addIRModule({std::move(translated), std::move(llvmContext)});
