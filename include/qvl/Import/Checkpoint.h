@@ -68,7 +68,7 @@ std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config);
 /// and shape.
 class Checkpoint {
 public:
-  /// Opens `directory`: model.safetensors.index.json and its shards, else model.safetensors.
+  /// Opens `directory`: model.safetensors, else model.safetensors.index.json and its shards.
   static llvm::Expected<Checkpoint> open(llvm::StringRef directory,
                                          const CheckpointLimits &limits = {});
 
@@ -82,7 +82,13 @@ public:
   /// of each kind, then a count). A head beside a tied embedding is ignored with a warning.
   llvm::Error matches(const ModelConfig &config, std::vector<std::string> &warnings) const;
 
+  /// Fails with the first file that ends before its last tensor.
+  llvm::Error checkDataPresent() const;
+
 private:
+  llvm::Error addFile(llvm::StringRef path, const CheckpointLimits &limits);
+  llvm::Error addShards(llvm::StringRef indexPath, const CheckpointLimits &limits);
+
   std::string root;
   std::vector<TensorInfo> infos;
   llvm::StringMap<size_t> byName;
@@ -102,6 +108,8 @@ public:
   llvm::Error read(const TensorInfo &tensor, uint64_t begin, llvm::MutableArrayRef<char> block);
 
 private:
+  llvm::Error use(const std::string &file);
+
   int descriptor = -1;
   std::string openFile;
 };
