@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "qvlrt/executor.h"
 #include "qvlrt/kv_cache.h"
+#include "qvlrt/operand_staging.h"
 
 #include <cstdint>
 #include <span>
@@ -62,10 +63,11 @@ public:
 
 private:
   LanguageProgram(Executor &executor, std::uint32_t program)
-      : executor(&executor), program(program) {}
+      : executor(&executor), program(program), staging(executor.device()) {}
 
   Executor *executor; // borrowed
   std::uint32_t program;
+  OperandStaging staging;
 };
 
 } // namespace qvlrt

@@ -4,6 +4,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "qvlrt/executor.h"
+#include "qvlrt/operand_staging.h"
 
 #include <cstdint>
 #include <span>
@@ -23,9 +24,18 @@ struct VisionCall {
   std::span<const std::int32_t> frames;  // [Sf + 1] cumulative rows of the frames
 };
 
-/// Checks shapes and values of a call on rows of `patchRow` columns. Kernels trust what passes
-/// here. Error: InvalidArgument, naming the operand, the element, its value and the bound.
-absl::Status checkVisionCall(const VisionCall &call, std::int64_t patchRow);
+/// What the shapes of a call are checked against.
+struct VisionLimits {
+  std::int64_t patchRow = 0; // columns of pixels
+  std::int64_t groupRows =
+      4; // rows of a merged group: merge_size^2; "P / 4" above is P / groupRows
+
+  static VisionLimits of(const qvlfmt::ModelFacts &facts);
+};
+
+/// Checks shapes and values of a call. Kernels trust what passes here.
+/// Error: InvalidArgument, naming the operand, the element, its value and the bound.
+absl::Status checkVisionCall(const VisionCall &call, const VisionLimits &limits);
 
 /// The vision entry point of an executor: checks, binds, runs.
 class VisionProgram {
@@ -44,10 +54,11 @@ public:
 
 private:
   VisionProgram(Executor &executor, std::uint32_t program)
-      : executor(&executor), program(program) {}
+      : executor(&executor), program(program), staging(executor.device()) {}
 
   Executor *executor; // borrowed
   std::uint32_t program;
+  OperandStaging staging;
 };
 
 } // namespace qvlrt

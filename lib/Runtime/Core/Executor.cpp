@@ -1,0 +1,273 @@
+#include "qvlrt/executor.h"
+
+#include "FlatbufferViews.h"
+#include "MemoryPlan.h"
+#include "qvlrt/status.h"
+
+#include "absl/strings/str_cat.h"
+
+#include <chrono>
+
+namespace qvlrt {
+
+namespace {
+
+using qvlfmt::BufferKind, qvlfmt::CommandKind;
+
+/// Appends one record a command when the caller wants them. Waits for the device around each, so
+/// that times are the command's own.
+class Recorder {
+public:
+  Recorder(std::vector<CommandRecord> *records, Device &device)
+      : records(records), device(device), start(Clock::now()) {}
+
+  void begin() {
+    if (records)
+      begun = Clock::now();
+  }
+
+  absl::Status end(std::string_view label, std::string_view kernel) {
+    if (!records)
+      return absl::OkStatus();
+    QVLRT_RETURN_IF_ERROR(device.synchronize());
+    records->push_back({label, kernel, micros(begun - start), micros(Clock::now() - begun)});
+    return absl::OkStatus();
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  static double micros(Clock::duration duration) {
+    return std::chrono::duration<double, std::micro>(duration).count();
+  }
+
+  std::vector<CommandRecord> *records; // borrowed, may be null
+  Device &device;
+  Clock::time_point start;
+  Clock::time_point begun;
+};
+
+class ExecutorImpl final : public Executor {
+public:
+  ExecutorImpl(const Module &module, Device &device, const qvlfmt::Target &target)
+      : source(module), machine(device), code(target) {}
+  ~ExecutorImpl() override;
+
+  absl::Status load();
+
+  const Module &module() const override { return source; }
+  Device &device() const override { return machine; }
+  const qvlfmt::Target &target() const override { return code; }
+  absl::StatusOr<std::uint32_t> program(std::string_view name) const override;
+  absl::StatusOr<std::vector<DeviceTensor>> run(std::uint32_t program,
+                                                std::span<const DeviceTensor> arguments,
+                                                std::vector<CommandRecord> *records) override;
+  absl::StatusOr<std::uint64_t> planMemory(std::uint32_t program,
+                                           std::span<const ArgumentShape> arguments) override;
+  std::uint64_t arenaBytes() const override { return arena.bytes(); }
+
+private:
+  absl::Status loadWeights();
+  absl::Status growArena(std::uint64_t bytes, std::string_view program);
+  absl::StatusOr<std::vector<DeviceRange>> bind(const PlannedProgram &program,
+                                                const MemoryPlan &plan,
+                                                std::span<const DeviceTensor> arguments,
+                                                std::span<const std::uint32_t> order) const;
+  absl::Status runCommands(const qvlfmt::Program &program, const MemoryPlan &plan,
+                           std::span<const DeviceRange> buffers, Recorder &recorder);
+  absl::Status runLaunch(const qvlfmt::Command &command, const MemoryPlan &plan,
+                         std::span<const DeviceRange> buffers);
+  absl::Status runCommand(const qvlfmt::Command &command, const MemoryPlan &plan,
+                          std::span<const DeviceRange> buffers);
+  std::string_view commandName(const qvlfmt::Command &command) const;
+
+  const Module &source;
+  Device &machine;
+  const qvlfmt::Target &code;
+  std::unique_ptr<LoadedKernels> kernels;
+  std::vector<PlannedProgram> programs;
+  std::vector<DeviceRange> weights; // by weight number; empty ranges for those no program reads
+  DeviceBuffer arena;
+  std::vector<void *> launchBuffers; // reused between launches
+  std::vector<std::int64_t> launchScalars;
+};
+
+ExecutorImpl::~ExecutorImpl() {
+  for (DeviceRange weight : weights)
+    if (weight.address != 0)
+      machine.dropHostBytes(weight);
+}
+
+absl::Status ExecutorImpl::load() {
+  QVLRT_ASSIGN_OR_RETURN(kernels, machine.loadKernels(code, source.path()));
+  for (std::uint32_t i = 0; i < countOf(code.programs()); ++i)
+    programs.emplace_back(*code.programs()->Get(i));
+  return loadWeights();
+}
+
+absl::Status ExecutorImpl::loadWeights() {
+  weights.resize(source.weightCount());
+  for (const PlannedProgram &program : programs) {
+    for (std::uint32_t i = 0; i < countOf(program.program().buffers()); ++i) {
+      const qvlfmt::Buffer &buffer = *program.program().buffers()->Get(i);
+      if (buffer.kind() != BufferKind::Weight || weights[buffer.index()].address != 0)
+        continue;
+      QVLRT_ASSIGN_OR_RETURN(weights[buffer.index()],
+                             machine.useHostBytes(source.weightBytes(buffer.index())));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::uint32_t> ExecutorImpl::program(std::string_view name) const {
+  for (std::uint32_t i = 0; i < programs.size(); ++i)
+    if (viewOf(programs[i].program().name()) == name)
+      return i;
+  return absl::NotFoundError(absl::StrCat(source.path(), ": target ", code.name()->c_str(),
+                                          " has no program ", std::string(name),
+                                          "; compile the checkpoint again"));
+}
+
+absl::StatusOr<std::uint64_t> ExecutorImpl::planMemory(std::uint32_t program,
+                                                       std::span<const ArgumentShape> arguments) {
+  std::vector<std::uint32_t> order;
+  QVLRT_ASSIGN_OR_RETURN(std::vector<Shape> shapes,
+                         programs[program].matchArguments(arguments, order));
+  // Without a limit: the question is how much a run would need, on any machine.
+  QVLRT_ASSIGN_OR_RETURN(const MemoryPlan *plan, programs[program].plan(shapes, UINT64_MAX));
+  return plan->arenaBytes;
+}
+
+absl::Status ExecutorImpl::growArena(std::uint64_t bytes, std::string_view program) {
+  if (bytes <= arena.bytes())
+    return absl::OkStatus();
+  arena = DeviceBuffer(); // first: both at once may not fit
+  absl::StatusOr<DeviceBuffer> larger = DeviceBuffer::allocate(machine, bytes);
+  if (!larger.ok())
+    return absl::ResourceExhaustedError(
+        absl::StrCat(std::string(program), ": this input needs an arena of ", bytes,
+                     " bytes: ", larger.status().message(),
+                     "; use a smaller picture or a smaller --prefill-chunk"));
+  arena = *std::move(larger);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<DeviceRange>>
+ExecutorImpl::bind(const PlannedProgram &planned, const MemoryPlan &plan,
+                   std::span<const DeviceTensor> arguments,
+                   std::span<const std::uint32_t> order) const {
+  const qvlfmt::Program &program = planned.program();
+  std::vector<DeviceRange> ranges(countOf(program.buffers()));
+  for (std::uint32_t i = 0; i < ranges.size(); ++i) {
+    const qvlfmt::Buffer &buffer = *program.buffers()->Get(i);
+    switch (buffer.kind()) {
+    case BufferKind::Argument: {
+      const DeviceTensor &argument = arguments[order[buffer.index()]];
+      if (argument.data.bytes < plan.bytes[i] || argument.data.address % kBufferAlignment != 0)
+        return absl::InvalidArgumentError(
+            absl::StrCat(program.name()->c_str(), ": argument ", buffer.name()->c_str(), " needs ",
+                         plan.bytes[i], " bytes at a multiple of ", kBufferAlignment, ", got ",
+                         argument.data.bytes, " at ", argument.data.address));
+      ranges[i] = argument.data.subrange(0, plan.bytes[i]);
+      break;
+    }
+    case BufferKind::Transient:
+      ranges[i] = arena.range().subrange(plan.places[i], plan.bytes[i]);
+      break;
+    case BufferKind::Weight:
+      ranges[i] = weights[buffer.index()];
+      break;
+    case BufferKind::View: // of a buffer with a smaller number
+      ranges[i] = ranges[planned.root(i)].subrange(0, plan.bytes[i]);
+      break;
+    }
+  }
+  return ranges;
+}
+
+absl::Status ExecutorImpl::runLaunch(const qvlfmt::Command &command, const MemoryPlan &plan,
+                                     std::span<const DeviceRange> buffers) {
+  launchBuffers.clear();
+  for (std::uint32_t buffer : spanOf(command.buffers()))
+    launchBuffers.push_back(buffers[buffer].pointer());
+  launchScalars.clear();
+  for (std::uint32_t scalar : spanOf(command.scalars()))
+    launchScalars.push_back(plan.sizes[scalar]);
+  return machine.launch(
+      *kernels, {command.kernel(), plan.sizes[command.grid()], launchBuffers, launchScalars});
+}
+
+absl::Status ExecutorImpl::runCommand(const qvlfmt::Command &command, const MemoryPlan &plan,
+                                      std::span<const DeviceRange> buffers) {
+  switch (command.kind()) {
+  case CommandKind::Launch:
+    return runLaunch(command, plan, buffers);
+  case CommandKind::Fill:
+    return machine.fill(buffers[command.buffers()->Get(0)], command.fill());
+  case CommandKind::Copy:
+    return machine.copy(buffers[command.buffers()->Get(1)], buffers[command.buffers()->Get(0)]);
+  }
+  return absl::InternalError("a command kind that the verifier let through");
+}
+
+std::string_view ExecutorImpl::commandName(const qvlfmt::Command &command) const {
+  if (command.kind() == CommandKind::Launch)
+    return viewOf(code.kernels()->Get(command.kernel())->name());
+  return command.kind() == CommandKind::Fill ? "fill" : "copy";
+}
+
+absl::Status ExecutorImpl::runCommands(const qvlfmt::Program &program, const MemoryPlan &plan,
+                                       std::span<const DeviceRange> buffers, Recorder &recorder) {
+  for (std::uint32_t i = 0; i < countOf(program.commands()); ++i) {
+    const qvlfmt::Command &command = *program.commands()->Get(i);
+    recorder.begin();
+    absl::Status status = runCommand(command, plan, buffers);
+    if (!status.ok())
+      return absl::Status(status.code(), absl::StrCat(program.name()->c_str(), ": command ", i,
+                                                      " (", std::string(viewOf(command.label())),
+                                                      "): ", status.message()));
+    QVLRT_RETURN_IF_ERROR(recorder.end(viewOf(command.label()), commandName(command)));
+  }
+  return machine.synchronize();
+}
+
+absl::StatusOr<std::vector<DeviceTensor>> ExecutorImpl::run(std::uint32_t number,
+                                                            std::span<const DeviceTensor> arguments,
+                                                            std::vector<CommandRecord> *records) {
+  PlannedProgram &planned = programs[number];
+  const qvlfmt::Program &program = planned.program();
+  std::vector<ArgumentShape> shapesByName;
+  for (const DeviceTensor &argument : arguments)
+    shapesByName.push_back({argument.name, argument.element, argument.dims});
+  std::vector<std::uint32_t> order;
+  QVLRT_ASSIGN_OR_RETURN(std::vector<Shape> shapes, planned.matchArguments(shapesByName, order));
+  QVLRT_ASSIGN_OR_RETURN(const MemoryPlan *plan,
+                         planned.plan(shapes, machine.limits().maxAllocation));
+  QVLRT_RETURN_IF_ERROR(growArena(plan->arenaBytes, viewOf(program.name())));
+  QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceRange> buffers, bind(planned, *plan, arguments, order));
+
+  Recorder recorder(records, machine);
+  QVLRT_RETURN_IF_ERROR(runCommands(program, *plan, buffers, recorder));
+
+  std::vector<DeviceTensor> results;
+  for (std::uint32_t i = 0; i < countOf(program.results()); ++i) {
+    std::uint32_t buffer = program.results()->Get(i);
+    const qvlfmt::Buffer &source = *program.buffers()->Get(buffer);
+    results.push_back({viewOf(program.result_names()->Get(i)), source.element(),
+                       plan->shapeOf(source), buffers[buffer]});
+  }
+  return results;
+}
+
+} // namespace
+
+absl::StatusOr<std::unique_ptr<Executor>> Executor::create(const Module &module, Device &device) {
+  const qvlfmt::Target *target = module.artifact().targets()->Get(0);
+  if (device.limits().runsKernels) {
+    QVLRT_ASSIGN_OR_RETURN(target, module.target(device.name()));
+  }
+  auto executor = std::make_unique<ExecutorImpl>(module, device, *target);
+  QVLRT_RETURN_IF_ERROR(executor->load());
+  return executor;
+}
+
+} // namespace qvlrt
