@@ -73,7 +73,8 @@ absl::StatusOr<std::vector<Message>> loadMessages(const std::string &path);
 /// directory.
 absl::StatusOr<std::vector<Message>> makeMessages(const PromptArguments &arguments);
 
-/// True when the messages hold neither text nor media: the request that tools refuse.
+/// True when the messages hold neither text nor media beside a system message: the request that
+/// tools refuse.
 bool isEmptyRequest(const std::vector<Message> &messages);
 
 } // namespace qvlrt

@@ -95,8 +95,6 @@ private:
       : model(&model), textTokenizer(std::move(tokenizer)) {}
   absl::StatusOr<ProcessedRequest> run(const std::vector<Message> &messages,
                                        const ProcessorOptions &options, Depth depth) const;
-  absl::Status addMedium(const MediaSource &source, const ProcessorOptions &options, Depth depth,
-                         ProcessedRequest &request) const;
   absl::Status addText(const std::vector<Message> &messages, const ProcessorOptions &options,
                        ProcessedRequest &request) const;
 

@@ -29,9 +29,10 @@ public:
   /// Errors: InvalidArgument for tables that an artifact writer of this project would not write.
   static absl::StatusOr<Tokenizer> create(const qvlfmt::Tokenizer &tables);
 
-  /// Text to ids. Invalid UTF-8 is repaired first. An empty text has no ids.
-  std::vector<std::int64_t> encode(std::string_view text,
-                                   SpecialText specialText = SpecialText::Match) const;
+  /// Text to ids. Invalid UTF-8 is repaired first. An empty text has no ids. Errors:
+  /// InvalidArgument above 64 MiB.
+  absl::StatusOr<std::vector<std::int64_t>>
+  encode(std::string_view text, SpecialText specialText = SpecialText::Match) const;
 
   /// The first special token whose text occurs in `text`: the question behind `--allow-special`.
   std::optional<std::string_view> findSpecialText(std::string_view text) const;
@@ -56,6 +57,8 @@ private:
   };
 
   explicit Tokenizer(BytePairEncoder encoder) : encoder(encoder) {}
+  void buildMatcher();
+  const Added *addedById(std::int64_t id) const;
   const Added *matchAdded(std::string_view text, std::size_t position,
                           SpecialText specialText) const;
   void encodePiece(std::string_view piece, std::vector<std::int64_t> &ids) const;
