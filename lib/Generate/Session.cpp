@@ -26,9 +26,9 @@ public:
   ModelSession(std::unique_ptr<Executor> executor, VisionProgram vision, LanguageProgram prefill,
                LanguageProgram decode, std::unique_ptr<KvCache> cache, std::int64_t context,
                std::int64_t chunk)
-      : executor(std::move(executor)), vision(vision), prefill(prefill), decode(decode),
-        features(this->executor->device(), rowBytes(facts())), cache(std::move(cache)),
-        context(context), chunk(chunk) {}
+      : executor(std::move(executor)), vision(std::move(vision)), prefill(std::move(prefill)),
+        decode(std::move(decode)), features(this->executor->device(), rowBytes(facts())),
+        cache(std::move(cache)), context(context), chunk(chunk) {}
 
   static std::uint64_t rowBytes(const qvlfmt::ModelFacts &facts) {
     return std::uint64_t{sizeof(float)} * facts.hidden_size();
@@ -178,15 +178,14 @@ absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, D
         "%s: hidden_size is %d, it must be a multiple of 16", module.path(), facts.hidden_size()));
   QVLRT_ASSIGN_OR_RETURN(const std::int64_t context, contextTokens(facts, options));
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(module, device));
-  QVLRT_ASSIGN_OR_RETURN(const VisionProgram vision, VisionProgram::create(*executor));
-  QVLRT_ASSIGN_OR_RETURN(const LanguageProgram prefill,
-                         LanguageProgram::create(*executor, "prefill"));
-  QVLRT_ASSIGN_OR_RETURN(const LanguageProgram decode,
-                         LanguageProgram::create(*executor, "decode"));
+  QVLRT_ASSIGN_OR_RETURN(VisionProgram vision, VisionProgram::create(*executor));
+  QVLRT_ASSIGN_OR_RETURN(LanguageProgram prefill, LanguageProgram::create(*executor, "prefill"));
+  QVLRT_ASSIGN_OR_RETURN(LanguageProgram decode, LanguageProgram::create(*executor, "decode"));
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<KvCache> cache,
                          createCache(facts, device, context, options));
-  return std::make_unique<ModelSession>(std::move(executor), vision, prefill, decode,
-                                        std::move(cache), context, options.prefillChunk);
+  return std::make_unique<ModelSession>(std::move(executor), std::move(vision), std::move(prefill),
+                                        std::move(decode), std::move(cache), context,
+                                        options.prefillChunk);
 }
 
 } // namespace qvlrt

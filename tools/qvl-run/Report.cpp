@@ -1,0 +1,66 @@
+// `--json`: one object about the run.
+#include "Report.h"
+
+#include <nlohmann/json.hpp>
+
+#include <sys/resource.h>
+
+namespace qvlrun {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::uint64_t peakResidentBytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024; // Linux counts KiB
+}
+
+Json mediaList(const qvlrt::ProcessedRequest &request) {
+  Json list = Json::array();
+  for (const qvlrt::MediaItem &item : request.media)
+    list.push_back({{"source", item.source},
+                    {"original", {item.original.height, item.original.width}},
+                    {"resized", {item.resized.height, item.resized.width}},
+                    {"grid", {item.grid.t, item.grid.h, item.grid.w}},
+                    {"tokens", item.tokens}});
+  return list;
+}
+
+} // namespace
+
+std::string jsonReport(const qvlrt::ProcessedRequest &request,
+                       const qvlrt::GenerationResult &result, const RunFacts &facts) {
+  const qvlrt::GenerationTimings &timings = result.timings;
+  const Json report = {
+      {"text", result.text},
+      {"ids", result.ids},
+      {"finish_reason", qvlrt::finishReasonName(result.finishReason)},
+      {"device", facts.device},
+      {"media", mediaList(request)},
+      {"usage",
+       {{"prompt_tokens", result.promptTokens},
+        {"media_tokens", request.mediaTokens},
+        {"completion_tokens", result.ids.size()}}},
+      {"boxes", Json::array()},
+      {"timings_ms",
+       {{"load", facts.loadMillis},
+        {"preprocess", facts.preprocessMillis},
+        {"vision", timings.vision},
+        {"prefill", timings.prefill},
+        {"decode", timings.decode},
+        {"first_token", facts.preprocessMillis + timings.firstToken}}},
+      {"rates",
+       {{"prefill_tokens_per_s", result.prefillRate()},
+        {"decode_tokens_per_s", result.decodeRate()}}},
+      {"memory_bytes",
+       {{"weights", facts.weightBytes},
+        {"arena_peak", facts.arenaBytes},
+        {"kv", facts.kvBytes},
+        {"rss_peak", peakResidentBytes()}}},
+  };
+  // A file name need not be UTF-8; the report always is.
+  return report.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
+} // namespace qvlrun
