@@ -4,7 +4,7 @@
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Pass/Pass.h"
 
-namespace qvl {
+namespace mlir::qvl {
 
 /// Patterns that rewrite `math.exp`, `math.erf`, `math.rsqrt`, `math.sin` and `math.cos` on f32
 /// scalars and vectors of f32 to `arith` and to the `math` ops every target has as instructions
@@ -18,10 +18,10 @@ namespace qvl {
 /// * `sin`, `cos`: |x| up to 2^48; the range is reduced and the polynomials are evaluated in f64.
 ///
 /// NaN operands give NaN.
-void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);
+void populateExpandMathPatterns(RewritePatternSet &patterns);
 
 /// `qvl-expand-math`: applies the patterns to everything below the op it runs on.
-std::unique_ptr<mlir::Pass> createExpandMathPass();
+std::unique_ptr<Pass> createExpandMathPass();
 void registerExpandMathPass();
 
-} // namespace qvl
+} // namespace mlir::qvl

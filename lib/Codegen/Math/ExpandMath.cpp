@@ -6,7 +6,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 using namespace mlir;
-using namespace qvl;
+using namespace mlir::qvl;
 
 /// 1 / sqrt(x): square root and division are rounded correctly on every target.
 static Value expandRsqrt(FloatExpander &e, Value x) {
@@ -50,11 +50,13 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
 };
 } // namespace
 
-void qvl::populateExpandMathPatterns(RewritePatternSet &patterns) {
+void mlir::qvl::populateExpandMathPatterns(RewritePatternSet &patterns) {
   patterns.add<ExpandUnary<math::ExpOp, expandExp>, ExpandUnary<math::ErfOp, expandErf>,
                ExpandUnary<math::RsqrtOp, expandRsqrt>, ExpandUnary<math::SinOp, expandSin>,
                ExpandUnary<math::CosOp, expandCos>>(patterns.getContext());
 }
 
-std::unique_ptr<Pass> qvl::createExpandMathPass() { return std::make_unique<ExpandMathPass>(); }
-void qvl::registerExpandMathPass() { PassRegistration<ExpandMathPass>(); }
+std::unique_ptr<Pass> mlir::qvl::createExpandMathPass() {
+  return std::make_unique<ExpandMathPass>();
+}
+void mlir::qvl::registerExpandMathPass() { PassRegistration<ExpandMathPass>(); }

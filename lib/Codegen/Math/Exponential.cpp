@@ -5,7 +5,7 @@
 #include "lib/Codegen/Math/FloatExpander.h"
 
 using namespace mlir;
-using namespace qvl;
+using namespace mlir::qvl;
 
 /// 2^n as f32 for integers n in [-126, 127]: the number's exponent bits.
 static Value powerOfTwo(FloatExpander &e, Value n) {
@@ -13,7 +13,7 @@ static Value powerOfTwo(FloatExpander &e, Value n) {
   return e.bitcast(e.f32(), arith::ShLIOp::create(e.b, biased, e.integer(e.i32(), 23)));
 }
 
-Value qvl::expandExp(FloatExpander &e, Value x) {
+Value mlir::qvl::expandExp(FloatExpander &e, Value x) {
   Type f32 = e.f32();
   // Beyond these bounds the result is infinity or zero anyway.
   x = e.atLeast(e.atMost(x, 89.0), -105.0);
@@ -38,7 +38,7 @@ Value qvl::expandExp(FloatExpander &e, Value x) {
   return e.mul(e.mul(power, powerOfTwo(e, half)), powerOfTwo(e, rest));
 }
 
-Value qvl::expandErf(FloatExpander &e, Value x) {
+Value mlir::qvl::expandErf(FloatExpander &e, Value x) {
   Type f32 = e.f32();
   Value magnitude = math::AbsFOp::create(e.b, x);
   // Small: erf(x) = x + x · p(x²).

@@ -3,7 +3,7 @@
 #include "lib/Codegen/Math/FloatExpander.h"
 
 using namespace mlir;
-using namespace qvl;
+using namespace mlir::qvl;
 
 namespace {
 /// An angle as quadrant · π/2 + rest with |rest| <= π/4.
@@ -51,5 +51,9 @@ static Value sineOfQuadrant(FloatExpander &e, ReducedAngle angle, int64_t turns)
   return arith::TruncFOp::create(e.b, e.f32(), result);
 }
 
-Value qvl::expandSin(FloatExpander &e, Value x) { return sineOfQuadrant(e, reduceAngle(e, x), 0); }
-Value qvl::expandCos(FloatExpander &e, Value x) { return sineOfQuadrant(e, reduceAngle(e, x), 1); }
+Value mlir::qvl::expandSin(FloatExpander &e, Value x) {
+  return sineOfQuadrant(e, reduceAngle(e, x), 0);
+}
+Value mlir::qvl::expandCos(FloatExpander &e, Value x) {
+  return sineOfQuadrant(e, reduceAngle(e, x), 1);
+}

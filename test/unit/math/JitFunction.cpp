@@ -47,7 +47,7 @@ static std::string sourceOf(const std::string &name, bool vectors) {
 
 static LogicalResult lower(ModuleOp module) {
   PassManager pm(module.getContext());
-  pm.addPass(qvl::createExpandMathPass());
+  pm.addPass(mlir::qvl::createExpandMathPass());
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertMathToLLVMPass());

@@ -1,0 +1,73 @@
+// Rows picked by number: data movement, exact for every bit pattern.
+
+#include "lib/Codegen/Emit/IndexArithmetic.h"
+#include "lib/Codegen/Rows/RowEmitters.h"
+#include "lib/Codegen/Rows/RowLoops.h"
+
+namespace mlir::qvl {
+
+/// Element `position` of a vector of i32, as index.
+static Value rowNumber(KernelFrame &frame, Value tensor, Value position) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  return loadIndex(b, elementPointer(b, b.getI32Type(), frame.buffer(tensor), position));
+}
+
+/// Row `from` of the input becomes row `to` of the result.
+static void moveRow(KernelFrame &frame, Value input, Value from, Value to) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  int64_t columns = rowElements(input);
+  Type element = elementOf(input);
+  copyElements(b, element, rowPointer(b, element, frame.buffer(input), from, columns),
+               rowPointer(b, element, frame.resultBuffer(0), to, columns), columns);
+}
+
+/// Reads the row of the table out of its panel: groups of `k_group` neighbouring columns, one group
+/// every `n` groups.
+void emitRow(KernelFrame &frame, EmbedOp op, Value row) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  auto panel = cast<PanelAttr>(encodingOf(op.getTable()));
+  int64_t n = panel.getN(), group = panel.getKGroup(), columns = rowElements(op.getResult());
+  Type stored = panel.getElement(), element = elementOf(op.getResult());
+  Value id = rowNumber(frame, op.getIds(), row);
+  Value place = sum(b, product(b, quotient(b, id, n), n * panel.getPadK()),
+                    product(b, remainder(b, id, n), group));
+  Value from = elementPointer(b, stored, frame.buffer(op.getTable()), place);
+  Value to = rowPointer(b, element, frame.resultBuffer(0), row, columns);
+  auto copyGroup = [&](Value number, int64_t width) {
+    Value source = elementPointer(b, stored, from, product(b, number, n * group));
+    Value target = elementPointer(b, element, to, product(b, number, group));
+    convertElements(b, stored, source, element, target, width);
+  };
+  forEach(b, columns / group, [&](Value number) { copyGroup(number, group); });
+  if (int64_t rest = columns % group)
+    copyGroup(constantIndex(b, columns / group), rest);
+}
+
+void emitRow(KernelFrame &frame, GatherRowsOp op, Value row) {
+  moveRow(frame, op.getInput(), rowNumber(frame, op.getRows(), row), row);
+}
+
+void emitRow(KernelFrame &frame, MergeFeaturesOp op, Value row) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  int64_t columns = rowElements(op.getResult());
+  Type element = elementOf(op.getResult());
+  Value number = rowNumber(frame, op.getFeatureRows(), row);
+  Value none = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, constantIndex(b, 0));
+  Value embedding = rowPointer(b, element, frame.buffer(op.getEmbeddings()), row, columns);
+  Value feature = rowPointer(b, element, frame.buffer(op.getFeatures()), number, columns);
+  copyElements(b, element, arith::SelectOp::create(b, none, embedding, feature),
+               rowPointer(b, element, frame.resultBuffer(0), row, columns), columns);
+}
+
+void emitRow(KernelFrame &frame, RegroupOp op, Value row) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  auto group = static_cast<int64_t>(op.getGroup());
+  Value number = rowNumber(frame, op.getIndex(), quotient(b, row, group));
+  Value other = sum(b, product(b, number, group), remainder(b, row, group));
+  if (op.getInverse())
+    moveRow(frame, op.getInput(), row, other);
+  else
+    moveRow(frame, op.getInput(), other, row);
+}
+
+} // namespace mlir::qvl

@@ -1,0 +1,69 @@
+// Root-mean-square normalisation.
+
+#include "lib/Codegen/Emit/VectorMemory.h"
+#include "lib/Codegen/Rows/RowEmitters.h"
+#include "lib/Codegen/Rows/RowLoops.h"
+#include "lib/Codegen/Rows/RowTensors.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::qvl {
+
+/// sum + x², lane by lane, with `x` the elements of the row from `offset` on.
+static Value addSquares(ImplicitLocOpBuilder &b, const RowMemory &x, Value offset, Value sum) {
+  auto type = cast<VectorType>(sum.getType());
+  Value pointer = elementPointer(b, x.element, x.pointer, offset);
+  Value value = convertFloat(b, load(b, type.clone(x.element), pointer), b.getF32Type());
+  return math::FmaOp::create(b, value, value, sum);
+}
+
+/// The sum of squares of a row as a scalar. Its order of additions is fixed here, and not left to a
+/// reduction op, because results must not differ between batches (or targets): element `i` of the
+/// full chunks goes to lane `i mod kChunk`, then the upper half of the lanes is added to the lower
+/// until one is left; a part of the tail joins where the lanes are as many as its elements.
+static Value sumOfSquares(ImplicitLocOpBuilder &b, const RowMemory &x) {
+  auto type = VectorType::get({kChunk}, b.getF32Type());
+  int64_t offset = x.count / kChunk * kChunk;
+  auto loop = scf::ForOp::create(
+      b, constantIndex(b, 0), constantIndex(b, offset), constantIndex(b, kChunk),
+      ValueRange{constantFloat(b, type, 0)},
+      [&](OpBuilder &builder, Location loc, Value position, ValueRange sums) {
+        ImplicitLocOpBuilder inner(loc, builder);
+        scf::YieldOp::create(inner, addSquares(inner, x, position, sums.front()));
+      });
+  Value sum = loop.getResult(0);
+  for (int64_t lanes = kChunk / 2; lanes > 0; lanes /= 2) {
+    Value lower = vector::ExtractStridedSliceOp::create(b, sum, 0, lanes, 1);
+    Value upper = vector::ExtractStridedSliceOp::create(b, sum, lanes, lanes, 1);
+    sum = arith::AddFOp::create(b, lower, upper);
+    if (x.count & lanes) {
+      sum = addSquares(b, x, constantIndex(b, offset), sum);
+      offset += lanes;
+    }
+  }
+  return vector::ExtractOp::create(b, sum, 0);
+}
+
+void emitRow(KernelFrame &frame, RmsNormOp op, Value row) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  int64_t columns = rowElements(op.getInput());
+  Type element = elementOf(op.getInput()), f32 = b.getF32Type();
+  auto encoding = cast<FlatAttr>(encodingOf(op.getWeight()));
+  RowMemory input{rowPointer(b, element, frame.buffer(op.getInput()), row, columns), element,
+                  columns};
+  RowMemory weight{frame.buffer(op.getWeight()), encoding.getElement(), columns};
+  RowMemory result{rowPointer(b, element, frame.resultBuffer(0), row, columns), element, columns};
+  Value mean = arith::DivFOp::create(b, sumOfSquares(b, input), constantFloat(b, f32, columns));
+  Value shifted =
+      arith::AddFOp::create(b, mean, constantFloat(b, f32, op.getEps().convertToDouble()));
+  Value scale = math::RsqrtOp::create(b, shifted);
+  emitPointwise(b, {input, weight}, result, [&](ImplicitLocOpBuilder &inner, ValueRange x) {
+    Value normal = arith::MulFOp::create(inner, x[0], scale);
+    return arith::MulFOp::create(inner, normal, x[1]).getResult();
+  });
+}
+
+} // namespace mlir::qvl

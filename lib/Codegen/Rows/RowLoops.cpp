@@ -1,0 +1,74 @@
+#include "lib/Codegen/Rows/RowLoops.h"
+
+#include "lib/Codegen/Emit/VectorMemory.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace mlir::qvl {
+
+/// A loop with a constant step.
+static void emitLoop(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
+                     function_ref<void(Value)> emit) {
+  auto loop = scf::ForOp::create(b, begin, end, constantIndex(b, step));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  emit(loop.getInductionVar());
+}
+
+void forEach(ImplicitLocOpBuilder &b, Value begin, Value end, function_ref<void(Value)> emit) {
+  emitLoop(b, begin, end, 1, emit);
+}
+
+void forEach(ImplicitLocOpBuilder &b, int64_t count, function_ref<void(Value)> emit) {
+  emitLoop(b, constantIndex(b, 0), constantIndex(b, count), 1, emit);
+}
+
+void forEachChunk(ImplicitLocOpBuilder &b, int64_t count, int64_t chunk,
+                  function_ref<void(Value offset, int64_t width)> emit) {
+  int64_t offset = count / chunk * chunk;
+  if (offset == chunk)
+    emit(constantIndex(b, 0), chunk);
+  else if (offset > chunk)
+    emitLoop(b, constantIndex(b, 0), constantIndex(b, offset), chunk,
+             [&](Value position) { emit(position, chunk); });
+  for (int64_t width = chunk / 2; width > 0; width /= 2) {
+    if (!(count & width))
+      continue;
+    emit(constantIndex(b, offset), width);
+    offset += width;
+  }
+}
+
+Value rowPointer(ImplicitLocOpBuilder &b, Type element, Value base, Value row, int64_t columns) {
+  Value offset = arith::MulIOp::create(b, row, constantIndex(b, columns));
+  return elementPointer(b, element, base, offset);
+}
+
+void copyElements(ImplicitLocOpBuilder &b, Type element, Value from, Value to, int64_t count) {
+  convertElements(b, element, from, element, to, count);
+}
+
+void convertElements(ImplicitLocOpBuilder &b, Type fromElement, Value from, Type toElement,
+                     Value to, int64_t count) {
+  forEachChunk(b, count, kChunk, [&](Value offset, int64_t width) {
+    auto type = VectorType::get({width}, fromElement);
+    Value value = load(b, type, elementPointer(b, fromElement, from, offset));
+    store(b, convertFloat(b, value, toElement), elementPointer(b, toElement, to, offset));
+  });
+}
+
+Value convertFloat(ImplicitLocOpBuilder &b, Value value, Type element) {
+  Type type = element;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    type = vector.clone(element);
+  if (type == value.getType())
+    return value;
+  bool widens =
+      element.getIntOrFloatBitWidth() > getElementTypeOrSelf(value).getIntOrFloatBitWidth();
+  if (widens)
+    return arith::ExtFOp::create(b, type, value);
+  return arith::TruncFOp::create(b, type, value);
+}
+
+} // namespace mlir::qvl
