@@ -24,6 +24,10 @@ struct X86FeatureSet {
   bool supportedByHost() const;
 };
 
+/// The dialects and translations that compileX86() creates ops of: the dependent dialects of a pass
+/// that calls it.
+void registerX86CodegenDialects(DialectRegistry &registry);
+
 /// Where to leave the steps of code generation for readers; nothing when empty.
 struct KernelDumpOptions {
   std::string directory; // receives KERNEL.FEATURES.mlir, .ll and .s

@@ -1,10 +1,8 @@
 // Where keys and values lie in a page of the KV cache on CPUs.
 #pragma once
 
-#include "VectorMemory.h"
+#include "IndexArithmetic.h"
 #include "dialects/qvl/IR/Qvl.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
 
 namespace mlir::qvl {
 
@@ -31,14 +29,10 @@ public:
 private:
   Value headOffset(ImplicitLocOpBuilder &b, Value page, Value layer, Value head,
                    int64_t part) const {
-    auto scaledSum = [&](Value value, int64_t factor, Value addend) {
-      Value product = arith::MulIOp::create(b, value, constantIndex(b, factor));
-      return arith::AddIOp::create(b, product, addend).getResult();
-    };
     int64_t heads = type.getKvHeads(), elements = type.getHeadElements();
-    Value inPart = scaledSum(head, elements, constantIndex(b, part * heads * elements));
-    Value inLayer = scaledSum(layer, 2 * heads * elements, inPart);
-    return scaledSum(page, type.getPageElements(), inLayer);
+    Value inLayer = sum(b, product(b, head, elements), part * heads * elements);
+    Value inPage = sum(b, product(b, layer, 2 * heads * elements), inLayer);
+    return sum(b, product(b, page, type.getPageElements()), inPage);
   }
 
   CacheType type;

@@ -1,6 +1,6 @@
 #include "KernelFrame.h"
 
-#include "VectorMemory.h"
+#include "IndexArithmetic.h"
 #include "dialects/qvl/IR/Qvl.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -104,16 +104,14 @@ Value KernelFrame::worker() {
 
 void KernelFrame::forEachTile(llvm::function_ref<void(Value, Value, Value)> emit) {
   Value rows = size(kernel.getArgument(grid.rowArgument), grid.rowDimension);
-  Value tileRows = constantIndex(body, grid.rowsPerTile);
-  Value rowTiles = arith::CeilDivSIOp::create(body, rows, tileRows);
+  Value rowTiles = quotient(body, sum(body, rows, grid.rowsPerTile - 1), grid.rowsPerTile);
   auto loop = scf::ForOp::create(body, firstTile, lastTile, constantIndex(body, 1));
   OpBuilder::InsertionGuard guard(body);
   body.setInsertionPointToStart(loop.getBody());
   Value columnTile = arith::DivUIOp::create(body, loop.getInductionVar(), rowTiles);
   Value rowTile = arith::RemUIOp::create(body, loop.getInductionVar(), rowTiles);
-  Value rowBegin = arith::MulIOp::create(body, rowTile, tileRows);
-  Value rowEnd =
-      arith::MinSIOp::create(body, arith::AddIOp::create(body, rowBegin, tileRows), rows);
+  Value rowBegin = product(body, rowTile, grid.rowsPerTile);
+  Value rowEnd = minimum(body, sum(body, rowBegin, grid.rowsPerTile), rows);
   emit(columnTile, rowBegin, rowEnd);
 }
 

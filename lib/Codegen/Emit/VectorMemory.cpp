@@ -61,7 +61,7 @@ Value laneMask(ImplicitLocOpBuilder &b, int64_t lanes, Value count) {
 
 Value maskedLoad(ImplicitLocOpBuilder &b, VectorType type, Value pointer, Value mask) {
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
-  return LLVM::MaskedLoadOp::create(b, type, pointer, mask, ValueRange{zero}, alignmentOf(type));
+  return LLVM::MaskedLoadOp::create(b, type, pointer, mask, zero, alignmentOf(type));
 }
 
 void maskedStore(ImplicitLocOpBuilder &b, Value value, Value pointer, Value mask) {

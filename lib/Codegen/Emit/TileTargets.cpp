@@ -1,0 +1,76 @@
+#include "qvl/Codegen/TileTarget.h"
+
+#include "VectorMemory.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+namespace mlir::qvl {
+namespace {
+
+/// The part that x86 targets share: how weights become f32 vectors.
+class X86TileTarget : public TileTarget {
+public:
+  SmallVector<Value> loadPanelLine(ImplicitLocOpBuilder &b, Value pointer, int64_t vectors,
+                                   int64_t kGroup) const override {
+    return kGroup == 1 ? loadSingles(b, pointer, vectors) : loadPairs(b, pointer, vectors);
+  }
+
+private:
+  SmallVector<Value> loadSingles(ImplicitLocOpBuilder &b, Value pointer, int64_t vectors) const {
+    SmallVector<Value> result;
+    for (int64_t v = 0; v < vectors; ++v)
+      result.push_back(load(b, vectorType(b.getContext()),
+                            elementPointer(b, b.getF32Type(), pointer, v * lanes())));
+    return result;
+  }
+
+  /// A bf16 is the high half of an f32: of a pair in 32 bits, the first moves up and the second
+  /// stays.
+  SmallVector<Value> loadPairs(ImplicitLocOpBuilder &b, Value pointer, int64_t vectors) const {
+    auto words = VectorType::get({lanes()}, b.getI32Type());
+    auto splat = [&](uint32_t value) {
+      APInt bits(32, value);
+      return arith::ConstantOp::create(b, DenseElementsAttr::get(words, bits)).getResult();
+    };
+    Value sixteen = splat(16), highHalf = splat(0xffff0000u);
+    SmallVector<Value> even, odd;
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value pairs = load(b, words, elementPointer(b, b.getI32Type(), pointer, v * lanes()));
+      Type floats = vectorType(b.getContext());
+      even.push_back(arith::BitcastOp::create(b, floats, arith::ShLIOp::create(b, pairs, sixteen)));
+      odd.push_back(arith::BitcastOp::create(b, floats, arith::AndIOp::create(b, pairs, highHalf)));
+    }
+    even.append(odd);
+    return even;
+  }
+};
+
+class Avx512Target final : public X86TileTarget {
+public:
+  int64_t lanes() const override { return 16; }
+  // Sixteen accumulators hide the latency of two FMA units and leave registers for weights. A
+  // single row reads four panels at once: four streams of memory are faster than one.
+  ArrayRef<TileForm> linearForms() const override {
+    static constexpr TileForm forms[] = {{8, 2}, {4, 4}, {2, 8}, {1, 8}};
+    return forms;
+  }
+  TileForm attentionForm() const override { return {8, 2}; }
+};
+
+class Avx2Target final : public X86TileTarget {
+public:
+  int64_t lanes() const override { return 8; }
+  // Eight accumulators; a pair of bf16 vectors expands to four, so a larger tile would spill.
+  ArrayRef<TileForm> linearForms() const override {
+    static constexpr TileForm forms[] = {{4, 2}, {2, 4}, {1, 8}};
+    return forms;
+  }
+  TileForm attentionForm() const override { return {4, 2}; }
+};
+
+} // namespace
+
+std::unique_ptr<TileTarget> createAvx512Target() { return std::make_unique<Avx512Target>(); }
+std::unique_ptr<TileTarget> createAvx2Target() { return std::make_unique<Avx2Target>(); }
+
+} // namespace mlir::qvl

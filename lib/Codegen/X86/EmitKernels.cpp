@@ -1,0 +1,37 @@
+#include "../Emit/Emitters.h"
+#include "KernelLowering.h"
+#include "dialects/qvl/IR/Qvl.h"
+#ifdef QVL_ROW_KERNELS
+#include "qvl/Codegen/RowKernels.h"
+#endif
+#include "qvl/Codegen/TileGrid.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace mlir::qvl {
+namespace {
+
+LogicalResult emitKernel(func::FuncOp kernel, const TileTarget &target) {
+  Operation *op = kernelOp(kernel);
+  if (!op)
+    return kernel.emitError("not a kernel function: its body is not one qvl op on its arguments");
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](LinearOp) { return emitLinearKernel(kernel, target); })
+#ifdef QVL_ROW_KERNELS
+      .Default([&](Operation *) { return emitRowKernel(kernel); });
+#else
+      .Default([&](Operation *) { return kernel.emitError("no code generation for its op"); });
+#endif
+}
+
+} // namespace
+
+LogicalResult emitKernels(ModuleOp module, const X86FeatureSet &features) {
+  auto target = features.avx512 ? createAvx512Target() : createAvx2Target();
+  for (func::FuncOp kernel : llvm::to_vector(module.getOps<func::FuncOp>()))
+    if (failed(emitKernel(kernel, *target)))
+      return failure();
+  return success();
+}
+
+} // namespace mlir::qvl

@@ -1,0 +1,37 @@
+// The steps from kernel functions to a shared object; compileX86() runs them in this order.
+#pragma once
+
+#include "qvl/Codegen/X86.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+
+#include <memory>
+
+namespace mlir::qvl {
+
+/// Replaces every kernel function of the module with its ABI function, on the level of scf and
+/// vector.
+LogicalResult emitKernels(ModuleOp module, const X86FeatureSet &features);
+
+/// Lowers ABI functions to the LLVM dialect.
+LogicalResult lowerToLLVMDialect(ModuleOp module);
+
+/// Checks what a kernel may not do: call or refer to anything but memcpy, memmove and memset, or
+/// allocate stack memory outside its entry block, which would grow with the number of tiles.
+LogicalResult lintKernels(ModuleOp module);
+
+/// LLVM IR of the module, optimised for the feature set. Null on error.
+std::unique_ptr<llvm::Module> translateAndOptimize(ModuleOp module, llvm::LLVMContext &context,
+                                                   const X86FeatureSet &features);
+
+/// Machine code of the module; destroys its IR.
+enum class CodeForm { Object, Assembly };
+FailureOr<std::string> generateCode(llvm::Module &module, const X86FeatureSet &features,
+                                    CodeForm form);
+
+/// Links one object to a shared object. Errors carry the linker's message.
+FailureOr<std::string> linkSharedObject(StringRef object, Location location);
+
+} // namespace mlir::qvl

@@ -1,0 +1,58 @@
+#include "KernelLowering.h"
+#include "qvl/Codegen/Math.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace mlir::qvl {
+
+LogicalResult lowerToLLVMDialect(ModuleOp module) {
+  PassManager manager(module.getContext());
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  // Index arithmetic of the emitters folds here; the constants it leaves become displacements.
+  functions.addPass(createCanonicalizerPass());
+  functions.addPass(createCSEPass());
+  // Functions of math become polynomials before any pass could turn them into calls of a library.
+  functions.addPass(createExpandMathPass());
+  // Whole transfers are unrolled: the default spills them to the stack inside the loop.
+  VectorTransferToSCFOptions transfers;
+  transfers.enableFullUnroll();
+  functions.addPass(createConvertVectorToSCFPass(transfers));
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createUBToLLVMConversionPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  return manager.run(module);
+}
+
+LogicalResult lintKernels(ModuleOp module) {
+  static constexpr StringLiteral allowed[] = {"memcpy", "memmove", "memset"};
+  WalkResult result = module.walk([](Operation *op) {
+    if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op))
+      if (function.isExternal() && !llvm::is_contained(allowed, function.getName())) {
+        function.emitError() << "a kernel would call '" << function.getName()
+                             << "', which the runtime lacks";
+        return WalkResult::interrupt();
+      }
+    if (auto stack = dyn_cast<LLVM::AllocaOp>(op)) {
+      auto function = stack->getParentOfType<LLVM::LLVMFuncOp>();
+      if (stack->getBlock() != &function.front()) {
+        stack.emitError("a kernel would allocate stack memory in a loop");
+        return WalkResult::interrupt();
+      }
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+} // namespace mlir::qvl
