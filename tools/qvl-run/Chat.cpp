@@ -1,7 +1,7 @@
 // A conversation on a terminal.
 #include "Chat.h"
 
-#include "ExitCode.h"
+#include "ErrorLine.h"
 #include "Interrupt.h"
 #include "Model.h"
 #include "OutputFile.h"
@@ -20,7 +20,9 @@ constexpr const char *kGreeting = "Ask a question. /image PATH and /video FOLDER
 
 class Chat {
 public:
-  Chat(const Options &options, Model &model) : options(options), model(model) { startOver(); }
+  Chat(const Options &options, qvlrt::LoadedModel &model) : options(options), model(model) {
+    startOver();
+  }
 
   absl::Status run();
 
@@ -32,7 +34,7 @@ private:
   absl::StatusOr<std::string> answer();
 
   const Options &options;
-  Model &model;
+  qvlrt::LoadedModel &model;
   std::vector<qvlrt::Message> conversation;
   std::vector<qvlrt::PromptArguments::Media> pending; // media of the next question
   bool done = false;
@@ -125,7 +127,7 @@ absl::Status Chat::run() {
 } // namespace
 
 absl::Status chat(const Options &options) {
-  QVLRT_ASSIGN_OR_RETURN(Model model, loadModel(options));
+  QVLRT_ASSIGN_OR_RETURN(qvlrt::LoadedModel model, loadModel(options));
   return Chat(options, model).run();
 }
 

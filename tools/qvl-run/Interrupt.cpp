@@ -1,7 +1,7 @@
 // Ctrl-C as a question that the generation loop asks.
 #include "Interrupt.h"
 
-#include "ExitCode.h"
+#include "qvlrt/exit_code.h"
 
 #include <csignal>
 #include <unistd.h>
@@ -13,7 +13,7 @@ volatile std::sig_atomic_t noted = 0;
 
 void note(int) {
   if (noted)
-    _exit(kInterrupted);
+    _exit(qvlrt::kExitInterrupted);
   noted = 1;
 }
 

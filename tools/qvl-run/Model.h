@@ -1,32 +1,15 @@
-// An artifact opened, bound to a device and ready to answer.
+// The model that the command line names.
 #pragma once
 
 #include "Options.h"
-#include "Report.h"
 
 #include "absl/status/statusor.h"
-#include "qvlrt/device.h"
-#include "qvlrt/module.h"
-#include "qvlrt/processor.h"
-#include "qvlrt/session.h"
-
-#include <memory>
+#include "qvlrt/loaded_model.h"
 
 namespace qvlrun {
 
-/// Members die in reverse order: each needs those before it.
-struct Model {
-  std::unique_ptr<qvlrt::Module> module;
-  std::unique_ptr<qvlrt::Device> device;
-  qvlrt::Processor processor;
-  std::unique_ptr<qvlrt::Session> session;
-  double loadMillis = 0;
-
-  /// The report's facts as they are now.
-  RunFacts facts() const;
-};
-
-/// Opens the artifact, checks its weights if `--verify` asks for it, and loads it on the device.
-absl::StatusOr<Model> loadModel(const Options &options);
+/// Opens the artifact on the device that the options name. Errors: FailedPrecondition for a device
+/// that this build does not support; those of LoadedModel::open.
+absl::StatusOr<qvlrt::LoadedModel> loadModel(const Options &options);
 
 } // namespace qvlrun

@@ -1,9 +1,10 @@
 // The command line of qvl-run.
 #include "Options.h"
 
-#include "ExitCode.h"
+#include "ErrorLine.h"
 #include "TensorNames.h"
 #include "qvlfmt/Version.h"
+#include "qvlrt/exit_code.h"
 #include "qvlrt/streaming.h"
 
 #include "absl/strings/numbers.h"
@@ -254,7 +255,7 @@ std::optional<std::string> contradiction(const Options &options) {
 
 int usageError(std::string_view what) {
   printError(absl::StrFormat("%s (see qvl-run --help)", what));
-  return kUsage;
+  return qvlrt::kExitUsage;
 }
 
 } // namespace

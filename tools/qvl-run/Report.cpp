@@ -29,14 +29,14 @@ Json mediaList(const qvlrt::ProcessedRequest &request) {
 
 } // namespace
 
-std::string jsonReport(const qvlrt::ProcessedRequest &request,
-                       const qvlrt::GenerationResult &result, const RunFacts &facts) {
+std::string jsonReport(const qvlrt::LoadedModel &model, const qvlrt::ProcessedRequest &request,
+                       const qvlrt::GenerationResult &result, double preprocessMillis) {
   const qvlrt::GenerationTimings &timings = result.timings;
   const Json report = {
       {"text", result.text},
       {"ids", result.ids},
       {"finish_reason", qvlrt::finishReasonName(result.finishReason)},
-      {"device", facts.device},
+      {"device", model.device->description()},
       {"media", mediaList(request)},
       {"usage",
        {{"prompt_tokens", result.promptTokens},
@@ -44,19 +44,19 @@ std::string jsonReport(const qvlrt::ProcessedRequest &request,
         {"completion_tokens", result.ids.size()}}},
       {"boxes", Json::array()},
       {"timings_ms",
-       {{"load", facts.loadMillis},
-        {"preprocess", facts.preprocessMillis},
+       {{"load", model.loadMillis},
+        {"preprocess", preprocessMillis},
         {"vision", timings.vision},
         {"prefill", timings.prefill},
         {"decode", timings.decode},
-        {"first_token", facts.preprocessMillis + timings.firstToken}}},
+        {"first_token", preprocessMillis + timings.firstToken}}},
       {"rates",
        {{"prefill_tokens_per_s", result.prefillRate()},
         {"decode_tokens_per_s", result.decodeRate()}}},
       {"memory_bytes",
-       {{"weights", facts.weightBytes},
-        {"arena_peak", facts.arenaBytes},
-        {"kv", facts.kvBytes},
+       {{"weights", model.module->totalWeightBytes()},
+        {"arena_peak", model.session->arenaBytes()},
+        {"kv", model.session->kvBytes()},
         {"rss_peak", peakResidentBytes()}}},
   };
   // A file name need not be UTF-8; the report always is.

@@ -4,8 +4,10 @@
 #include "Comparison.h"
 #include "Dump.h"
 #include "Interrupt.h"
+#include "Model.h"
 #include "OutputFile.h"
 #include "Profile.h"
+#include "Report.h"
 #include "TensorNames.h"
 #include "qvlrt/status.h"
 
@@ -31,7 +33,7 @@ void printPiece(std::string_view piece) {
 }
 
 /// Generates; on a terminal the text appears as it grows.
-absl::StatusOr<qvlrt::GenerationResult> answer(const Options &options, Model &model,
+absl::StatusOr<qvlrt::GenerationResult> answer(const Options &options, qvlrt::LoadedModel &model,
                                                const qvlrt::ProcessedRequest &request,
                                                bool streaming) {
   qvlrt::GenerationOptions generation = generationOf(options, *model.session);
@@ -48,7 +50,7 @@ absl::StatusOr<qvlrt::GenerationResult> answer(const Options &options, Model &mo
 void printLine(const std::string &text) { std::fprintf(stdout, "%s\n", text.c_str()); }
 
 /// What the run leaves behind besides its answer.
-absl::Status writeOutputs(const Options &options, const Model &model,
+absl::Status writeOutputs(const Options &options, const qvlrt::LoadedModel &model,
                           const qvlrt::ProcessedRequest &request,
                           const qvlrt::GenerationResult &result,
                           std::span<const qvlrt::ProgramRun> runs,
@@ -68,7 +70,7 @@ absl::Status runOnce(const Options &options) {
   QVLRT_ASSIGN_OR_RETURN(const std::vector<qvlrt::NpyArray> expected,
                          readExpected(options.expected));
   QVLRT_RETURN_IF_ERROR(checkOutputs(options));
-  QVLRT_ASSIGN_OR_RETURN(Model model, loadModel(options));
+  QVLRT_ASSIGN_OR_RETURN(qvlrt::LoadedModel model, loadModel(options));
 
   const auto start = std::chrono::steady_clock::now();
   QVLRT_ASSIGN_OR_RETURN(const qvlrt::ProcessedRequest request,
@@ -84,10 +86,8 @@ absl::Status runOnce(const Options &options) {
                          answer(options, model, request, streaming));
   QVLRT_RETURN_IF_ERROR(writeOutputs(options, model, request, result, runs, expected));
 
-  RunFacts facts = model.facts();
-  facts.preprocessMillis = preprocess.count();
   if (!streaming)
-    printLine(options.json ? jsonReport(request, result, facts) : result.text);
+    printLine(options.json ? jsonReport(model, request, result, preprocess.count()) : result.text);
   return flushOutput();
 }
 

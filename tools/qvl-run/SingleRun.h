@@ -1,7 +1,6 @@
 // One request: answer, report, dump, comparison, profile.
 #pragma once
 
-#include "Model.h"
 #include "Options.h"
 
 #include "absl/status/status.h"

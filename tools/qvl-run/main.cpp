@@ -1,9 +1,10 @@
 // qvl-run: executes a `.qvl` artifact (contract C2). Options.h says what it understands.
 #include "Chat.h"
-#include "ExitCode.h"
+#include "ErrorLine.h"
 #include "Interrupt.h"
 #include "OutputFile.h"
 #include "SingleRun.h"
+#include "qvlrt/exit_code.h"
 #include "qvlrt/status.h"
 
 #include "absl/strings/str_format.h"
@@ -37,7 +38,7 @@ int runTool(int argc, char **argv) {
     status = verifyOnly(options);
   else
     status = chat(options);
-  return status.ok() ? kDone : reportError(status);
+  return status.ok() ? qvlrt::kExitDone : reportError(status);
 }
 
 } // namespace
