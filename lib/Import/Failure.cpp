@@ -16,6 +16,10 @@ llvm::Error qvl::systemFailure(llvm::StringRef file, llvm::StringRef action,
                                    (file + ": " + action + ": " + error.message()).str());
 }
 
+llvm::Error qvl::internalFailure(llvm::StringRef file, const llvm::Twine &cause) {
+  return llvm::make_error<Failure>(FailureKind::Internal, (file + ": " + cause).str());
+}
+
 FailureKind qvl::failureKind(const llvm::Error &error) {
   FailureKind kind = FailureKind::BadInput;
   llvm::visitErrors(error, [&](const llvm::ErrorInfoBase &info) {

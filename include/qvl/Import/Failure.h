@@ -10,9 +10,9 @@ namespace qvl {
 
 /// Who can mend a failure; tools map the kind to their exit code.
 enum class FailureKind {
-  BadInput,    ///< A file is malformed, unsupported or missing: exit code 1.
-  System,      ///< The system refused: disk full, no permission, I/O error: exit code 4.
-  Interrupted, ///< The user stopped the tool: exit code 130.
+  BadInput, ///< A file is malformed, unsupported or missing: exit code 1.
+  System,   ///< The system refused: disk full, no permission, I/O error: exit code 4.
+  Internal, ///< This program contradicts itself: exit code 3.
 };
 
 /// One line that names the file, the cause and, where there is one, the way out.
@@ -38,6 +38,9 @@ llvm::Error badInput(llvm::StringRef file, const llvm::Twine &cause);
 
 /// "FILE: ACTION: <text of error>" of kind System.
 llvm::Error systemFailure(llvm::StringRef file, llvm::StringRef action, std::error_code error);
+
+/// "FILE: CAUSE" of kind Internal.
+llvm::Error internalFailure(llvm::StringRef file, const llvm::Twine &cause);
 
 /// The kind of a failure; errors of other classes count as BadInput.
 FailureKind failureKind(const llvm::Error &error);

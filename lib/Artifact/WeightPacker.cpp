@@ -1,0 +1,210 @@
+#include "qvl/Artifact/WeightPacker.h"
+#include "qvl/Import/Failure.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+using namespace qvl;
+using qvlfmt::ElementType;
+
+//===----------------------------------------------------------------------===//
+// Elements
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct BFloat16 {
+  uint16_t bits;
+  operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+};
+using Float16 = _Float16; // converts to float exactly
+} // namespace
+
+static int64_t storedWidth(ElementType element) { return element == ElementType::BF16 ? 2 : 4; }
+
+/// True for the pairs that lose nothing. F16 has no stored form of its own.
+static bool isLossless(DType source, ElementType stored) {
+  return stored == ElementType::F32 || (stored == ElementType::BF16 && source == DType::BF16);
+}
+
+//===----------------------------------------------------------------------===//
+// Verification
+//===----------------------------------------------------------------------===//
+
+static llvm::Error contradiction(const WeightDescription &weight, const llvm::Twine &cause) {
+  return internalFailure("weight '" + weight.name + "'", cause);
+}
+
+/// Elements of the logical shape. The checkpoint's limits keep the product inside 63 bits.
+static int64_t elementCount(const WeightDescription &weight) {
+  int64_t count = 1;
+  for (int64_t size : weight.shape)
+    count *= size;
+  return count;
+}
+
+static llvm::Expected<uint64_t> storedPanelBytes(const WeightDescription &weight) {
+  const qvlfmt::Encoding &e = weight.encoding;
+  if (weight.shape.size() != 2 || e.panel_n() < 1 || e.k_group() < 1)
+    return contradiction(weight, "panels need a matrix, panel_n and k_group");
+  if (e.pad_n() < weight.shape[0] || e.pad_n() % e.panel_n() != 0 || e.pad_k() < weight.shape[1] ||
+      e.pad_k() % e.k_group() != 0)
+    return contradiction(weight, "padded sizes do not cover " + toString(weight.shape) +
+                                     " in whole panels");
+  uint64_t bytes = storedWidth(e.element());
+  for (int64_t size : {e.pad_n(), e.pad_k()})
+    if (__builtin_mul_overflow(bytes, size, &bytes) || bytes > (uint64_t{1} << 62))
+      return contradiction(weight, "padded sizes overflow");
+  return bytes;
+}
+
+llvm::Expected<uint64_t> qvl::storedBytes(const WeightDescription &weight) {
+  const ElementType element = weight.encoding.element();
+  if (!isLossless(weight.source.dtype, element))
+    return contradiction(weight, toString(weight.source.dtype) + " cannot be stored as " +
+                                     qvlfmt::EnumNameElementType(element) + " without loss");
+  if (elementCount(weight) != weight.source.elements())
+    return contradiction(weight, "shape " + toString(weight.shape) + " and source " +
+                                     toString(weight.source.shape) + " differ in size");
+  if (weight.encoding.panel_n() != 0)
+    return storedPanelBytes(weight);
+  if (weight.shape.size() != 1)
+    return contradiction(weight, "flat weights have one dimension");
+  return elementCount(weight) * storedWidth(element);
+}
+
+//===----------------------------------------------------------------------===//
+// Packing
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Sizes of a matrix and its panels, in elements.
+struct PanelShape {
+  int64_t columns;   ///< K of the matrix
+  int64_t panelRows; ///< n
+  int64_t group;     ///< k_group
+  int64_t panelSize; ///< n * pad_k
+};
+} // namespace
+
+/// Column groups that are moved together: 64 bytes of bf16 rows, so that reads along a row and
+/// writes across rows both stay in the first-level cache.
+static constexpr int64_t kTileGroups = 16;
+
+/// Packs `rowCount` <= n rows of `rows` into one zeroed panel [pad_k / group][n][group].
+template <typename Source, typename Stored>
+static void packPanel(const Source *rows, int64_t rowCount, const PanelShape &shape,
+                      Stored *panel) {
+  const int64_t tileColumns = kTileGroups * shape.group;
+  for (int64_t first = 0; first < shape.columns; first += tileColumns) {
+    const int64_t last = std::min(first + tileColumns, shape.columns);
+    for (int64_t row = 0; row < rowCount; ++row) {
+      const Source *source = rows + row * shape.columns;
+      for (int64_t begin = first; begin < last; begin += shape.group) {
+        Stored *target = panel + begin * shape.panelRows + row * shape.group;
+        const int64_t end = std::min(begin + shape.group, last);
+        for (int64_t column = begin; column < end; ++column)
+          target[column - begin] = source[column];
+      }
+    }
+  }
+}
+
+template <typename Source, typename Stored>
+static void packPanels(const char *rows, int64_t rowCount, const PanelShape &shape, char *panels) {
+  for (int64_t row = 0; row < rowCount; row += shape.panelRows)
+    packPanel(reinterpret_cast<const Source *>(rows) + row * shape.columns,
+              std::min(shape.panelRows, rowCount - row), shape,
+              reinterpret_cast<Stored *>(panels) + row / shape.panelRows * shape.panelSize);
+}
+
+template <typename Source> static void widen(const char *source, int64_t count, char *target) {
+  const auto *from = reinterpret_cast<const Source *>(source);
+  std::copy(from, from + count, reinterpret_cast<float *>(target));
+}
+
+static void packPanels(const WeightDescription &weight, const char *rows, int64_t rowCount,
+                       const PanelShape &shape, char *panels) {
+  if (weight.encoding.element() == ElementType::BF16)
+    return packPanels<BFloat16, BFloat16>(rows, rowCount, shape, panels);
+  switch (weight.source.dtype) {
+  case DType::BF16:
+    return packPanels<BFloat16, float>(rows, rowCount, shape, panels);
+  case DType::F16:
+    return packPanels<Float16, float>(rows, rowCount, shape, panels);
+  case DType::F32:
+    return packPanels<float, float>(rows, rowCount, shape, panels);
+  }
+}
+
+static void convertFlat(const WeightDescription &weight, const char *source, int64_t count,
+                        char *target) {
+  if (weight.encoding.element() == ElementType::BF16)
+    return static_cast<void>(std::memcpy(target, source, count * sizeof(BFloat16)));
+  switch (weight.source.dtype) {
+  case DType::BF16:
+    return widen<BFloat16>(source, count, target);
+  case DType::F16:
+    return widen<Float16>(source, count, target);
+  case DType::F32:
+    return widen<float>(source, count, target);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Streaming
+//===----------------------------------------------------------------------===//
+
+using Sink = llvm::function_ref<llvm::Error(llvm::ArrayRef<char>)>;
+
+static llvm::Error packMatrix(const WeightDescription &weight, TensorReader &reader,
+                              uint64_t blockBytes, Sink sink) {
+  const qvlfmt::Encoding &e = weight.encoding;
+  const PanelShape shape = {weight.shape[1], e.panel_n(), e.k_group(), e.panel_n() * e.pad_k()};
+  const int64_t panelBytes = shape.panelSize * storedWidth(e.element());
+  const int64_t panelCount = e.pad_n() / e.panel_n();
+  const int64_t panelsPerBlock =
+      std::clamp<int64_t>(blockBytes / panelBytes, 1, std::max<int64_t>(panelCount, 1));
+  const int64_t rowBytes = shape.columns * byteWidth(weight.source.dtype);
+  std::vector<char> rows(panelsPerBlock * shape.panelRows * rowBytes);
+  std::vector<char> panels(panelsPerBlock * panelBytes);
+  for (int64_t panel = 0; panel < panelCount; panel += panelsPerBlock) {
+    const int64_t count = std::min(panelsPerBlock, panelCount - panel);
+    const int64_t firstRow = std::min(panel * shape.panelRows, weight.shape[0]);
+    const int64_t rowCount = std::min(count * shape.panelRows, weight.shape[0] - firstRow);
+    if (llvm::Error error = reader.read(weight.source, firstRow * rowBytes,
+                                        {rows.data(), static_cast<size_t>(rowCount * rowBytes)}))
+      return error;
+    std::fill(panels.begin(), panels.end(), 0);
+    packPanels(weight, rows.data(), rowCount, shape, panels.data());
+    if (llvm::Error error = sink({panels.data(), static_cast<size_t>(count * panelBytes)}))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+static llvm::Error packVector(const WeightDescription &weight, TensorReader &reader,
+                              uint64_t blockBytes, Sink sink) {
+  const int64_t sourceWidth = byteWidth(weight.source.dtype);
+  const int64_t targetWidth = storedWidth(weight.encoding.element());
+  const int64_t total = weight.shape[0];
+  const int64_t block =
+      std::clamp<int64_t>(blockBytes / targetWidth, 1, std::max<int64_t>(total, 1));
+  std::vector<char> source(block * sourceWidth), stored(block * targetWidth);
+  for (int64_t first = 0; first < total; first += block) {
+    const int64_t count = std::min(block, total - first);
+    if (llvm::Error error = reader.read(weight.source, first * sourceWidth,
+                                        {source.data(), static_cast<size_t>(count * sourceWidth)}))
+      return error;
+    convertFlat(weight, source.data(), count, stored.data());
+    if (llvm::Error error = sink({stored.data(), static_cast<size_t>(count * targetWidth)}))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error qvl::packWeight(const WeightDescription &weight, TensorReader &reader,
+                            uint64_t blockBytes, Sink sink) {
+  return weight.encoding.panel_n() == 0 ? packVector(weight, reader, blockBytes, sink)
+                                        : packMatrix(weight, reader, blockBytes, sink);
+}
