@@ -112,6 +112,10 @@ qvlx::KernelOp KernelTable::lookupOrCreate(Operation *op) {
                     << "' has no encoding; run qvl-assign-encodings before";
     return nullptr;
   }
+  if (last)
+    builder.setInsertionPointAfter(last);
+  else
+    builder.setInsertionPointToStart(block);
   func::FuncOp function = cloneIntoFunction(op, "kernel");
   std::string key;
   llvm::raw_string_ostream(key) << function;
@@ -125,6 +129,7 @@ qvlx::KernelOp KernelTable::lookupOrCreate(Operation *op) {
   auto [buffers, scalars] = countOperands(function);
   kernel = qvlx::KernelOp::create(builder, builder.getUnknownLoc(), name, buffers, scalars,
                                   dialect::scratchBytes(function));
+  last = kernel;
   function->moveBefore(&kernel.getBody().emplaceBlock(), kernel.getBody().front().end());
   return kernel;
 }

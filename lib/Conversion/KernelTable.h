@@ -13,8 +13,9 @@ namespace qvl {
 /// Makes a `qvlx.kernel` for each distinct compute op and finds it again for equal ones.
 class KernelTable {
 public:
-  /// Kernels are inserted where `builder` stands.
-  explicit KernelTable(mlir::OpBuilder builder) : builder(builder) {}
+  /// Kernels are inserted at the start of `block`, in the order in which they are met.
+  explicit KernelTable(mlir::Block *block)
+      : block(block), builder(block->getParentOp()->getContext()) {}
 
   /// The kernel that runs `op`; null after a diagnostic when the op has none.
   mlir::qvlx::KernelOp lookupOrCreate(mlir::Operation *op);
@@ -26,7 +27,9 @@ private:
   mlir::func::FuncOp cloneIntoFunction(mlir::Operation *op, llvm::StringRef name);
   std::string uniqueName(mlir::Operation *op);
 
+  mlir::Block *block;
   mlir::OpBuilder builder;
+  mlir::qvlx::KernelOp last;                     // the next one goes behind it
   llvm::StringMap<mlir::qvlx::KernelOp> kernels; // by the printed function
   llvm::StringMap<unsigned> names;
 };

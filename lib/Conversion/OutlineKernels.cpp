@@ -22,8 +22,7 @@ SmallVector<StringRef> programNames(func::FuncOp function) {
 
 struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
   void runOnOperation() override {
-    OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
-    KernelTable table(builder);
+    KernelTable table(getOperation().getBody());
     auto functions = llvm::to_vector(getOperation().getOps<func::FuncOp>());
     for (func::FuncOp function : functions)
       if (failed(outline(function, table)))

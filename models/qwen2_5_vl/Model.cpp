@@ -22,9 +22,7 @@ public:
       std::function<std::optional<Description>(StringRef name, ArrayRef<int64_t> shape)>;
 
   ParameterDeclarations(ModuleOp module, Describe describe)
-      : builder(module.getContext()), module(module), describe(describe) {
-    builder.setInsertionPointToStart(module.getBody());
-  }
+      : builder(module.getContext()), module(module), describe(describe) {}
 
   Parameter operator()(StringRef name, ArrayRef<int64_t> shape) {
     dialect::ParameterOp &op = declared[name];
@@ -35,9 +33,14 @@ public:
       return {nullptr};
     StringAttr source =
         description->source == name ? StringAttr() : builder.getStringAttr(description->source);
+    if (last)
+      builder.setInsertionPointAfter(last);
+    else
+      builder.setInsertionPointToStart(module.getBody());
     op = dialect::ParameterOp::create(builder, NameLoc::get(builder.getStringAttr(name)), name,
                                       RankedTensorType::get(shape, description->element), source,
                                       Attribute());
+    last = op;
     return {op};
   }
 
@@ -45,6 +48,7 @@ private:
   OpBuilder builder;
   ModuleOp module;
   Describe describe;
+  dialect::ParameterOp last; // the next one goes behind it
   llvm::StringMap<dialect::ParameterOp> declared;
 };
 

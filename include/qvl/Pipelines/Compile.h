@@ -1,0 +1,39 @@
+// A whole compile: a checkpoint directory in, the output of a phase or an artifact out.
+#pragma once
+
+#include "qvl/Pipelines/Phase.h"
+
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace qvl {
+
+/// What to compile and how. Paths are local.
+struct CompileOptions {
+  std::string checkpoint; ///< directory
+  std::string output;     ///< the .qvl file, or the MLIR of an earlier phase ("-": stdout)
+  Phase compileTo = Phase::Artifact;
+  std::vector<std::string>
+      featureSets;        ///< of target cpu: "v3", "v4"; empty: all that are generated
+  int64_t maxContext = 0; ///< tokens of one sequence; 0: the checkpoint's maximum
+  int64_t pageSize = 128; ///< tokens of one KV page: 64 or 128
+  bool fuse = true;
+  std::string dumpPhasesTo;  ///< directory for NN-PHASE.mlir; empty: nothing
+  bool dumpPasses = false;   ///< also the IR after every pass, in dumpPhasesTo
+  std::string dumpKernelsTo; ///< directory for KERNEL.mlir, .ll and .s; empty: nothing
+  unsigned threads = 0;      ///< of the pass manager; 0: one per core
+};
+
+/// Called as a phase begins (`done` and `total` zero) and while weights are packed (bytes).
+using CompileProgress = std::function<void(Phase phase, uint64_t done, uint64_t total)>;
+
+/// Runs the phases up to `options.compileTo` and writes its output, whole or not at all. Warnings
+/// go to stderr, one line each. An error is a Failure (Import/Failure.h) of one line; problems of
+/// the IR are printed as diagnostics before.
+llvm::Error compile(const CompileOptions &options, const CompileProgress &progress);
+
+} // namespace qvl

@@ -1,0 +1,96 @@
+// The qvlx module of a target as the tables of an artifact.
+
+#include "qvl/Artifact/EncodeModule.h"
+
+#include "ProgramEncoder.h"
+
+#include "dialects/qvl/IR/Qvl.h"
+
+using namespace mlir;
+namespace dialect = mlir::qvl;
+
+namespace qvl {
+
+static FailureOr<qvlfmt::Encoding> encodeEncoding(qvlx::DataOp data) {
+  ArrayRef<int64_t> shape = data.getBufferType().getShape();
+  if (auto panel = dyn_cast<dialect::PanelAttr>(data.getEncoding())) {
+    FailureOr<qvlfmt::ElementType> element = encodeElement(data, panel.getElement());
+    if (failed(element))
+      return failure();
+    return qvlfmt::Encoding(panel.getN(), panel.getKGroup(), panel.getPadN(), panel.getPadK(),
+                            *element);
+  }
+  if (auto flat = dyn_cast<dialect::FlatAttr>(data.getEncoding())) {
+    FailureOr<qvlfmt::ElementType> element = encodeElement(data, flat.getElement());
+    if (failed(element))
+      return failure();
+    return qvlfmt::Encoding(0, 1, shape.front(), 1, *element);
+  }
+  return data.emitError() << "encoding " << data.getEncoding()
+                          << " cannot be stored in an artifact";
+}
+
+FailureOr<std::vector<DeclaredWeight>> declaredWeights(ModuleOp module) {
+  std::vector<DeclaredWeight> weights;
+  for (auto data : module.getOps<qvlx::DataOp>()) {
+    FailureOr<qvlfmt::Encoding> encoding = encodeEncoding(data);
+    if (failed(encoding))
+      return failure();
+    ArrayRef<int64_t> shape = data.getBufferType().getShape();
+    weights.push_back({data.getSymName().str(), shape.vec(), *encoding});
+  }
+  return weights;
+}
+
+/// Objects best first, which is the order in which a kernel lists its variants.
+static SmallVector<qvlx::ObjectOp> objectsBestFirst(ModuleOp module) {
+  SmallVector<qvlx::ObjectOp> objects(module.getOps<qvlx::ObjectOp>());
+  std::reverse(objects.begin(), objects.end());
+  return objects;
+}
+
+static std::unique_ptr<qvlfmt::CodeObjectT> encodeObject(qvlx::ObjectOp object) {
+  auto code = std::make_unique<qvlfmt::CodeObjectT>();
+  code->feature_set = object.getFeatureSet().str();
+  auto bytes = cast<DenseElementsAttr>(object.getBytes());
+  ArrayRef<char> raw = bytes.getRawData();
+  code->bytes.assign(raw.begin(), raw.end());
+  return code;
+}
+
+FailureOr<qvlfmt::TargetT> encodeTarget(ModuleOp module, StringRef name, StringRef precision) {
+  qvlfmt::TargetT target;
+  target.name = name.str();
+  target.precision = precision.str();
+  llvm::StringMap<uint32_t> kernels, weights;
+  for (auto kernel : module.getOps<qvlx::KernelOp>()) {
+    kernels[kernel.getSymName()] = target.kernels.size();
+    auto entry = std::make_unique<qvlfmt::KernelT>();
+    entry->name = kernel.getSymName().str();
+    entry->buffer_count = kernel.getBuffers();
+    entry->scalar_count = kernel.getScalars();
+    entry->scratch_bytes = kernel.getScratch();
+    target.kernels.push_back(std::move(entry));
+  }
+  for (qvlx::ObjectOp object : objectsBestFirst(module)) {
+    for (FlatSymbolRefAttr symbol : object.getKernels().getAsRange<FlatSymbolRefAttr>())
+      target.kernels[kernels.lookup(symbol.getValue())]->variants.emplace_back(
+          target.objects.size());
+    target.objects.push_back(encodeObject(object));
+  }
+  for (auto [number, kernel] : llvm::enumerate(module.getOps<qvlx::KernelOp>()))
+    if (target.kernels[number]->variants.empty())
+      return kernel.emitError() << "has not been compiled; run qvl-codegen-x86 before";
+  for (auto [number, data] : llvm::enumerate(module.getOps<qvlx::DataOp>()))
+    weights[data.getSymName()] = number;
+  for (auto program : module.getOps<qvlx::ProgramOp>()) {
+    FailureOr<std::unique_ptr<qvlfmt::ProgramT>> encoded =
+        ProgramEncoder(kernels, weights).encode(program);
+    if (failed(encoded))
+      return failure();
+    target.programs.push_back(std::move(*encoded));
+  }
+  return target;
+}
+
+} // namespace qvl

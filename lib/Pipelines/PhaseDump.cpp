@@ -1,0 +1,96 @@
+// Writes the IR between phases, and after passes, for readers.
+
+#include "PhaseDump.h"
+
+#include "qvl/Import/Failure.h"
+
+#include "mlir/Pass/PassInstrumentation.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace qvl {
+
+std::string printModule(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  module.print(os, OpPrintingFlags().enableDebugInfo(true, /*prettyForm=*/false));
+  os << "\n";
+  return text;
+}
+
+llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
+  if (path == "-") {
+    llvm::outs() << text;
+    llvm::outs().flush();
+    return llvm::Error::success();
+  }
+  // A name of its own beside the target: nobody ever sees a part of the file.
+  auto temporary = llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
+  if (!temporary)
+    return systemFailure(path, "cannot create", llvm::errorToErrorCode(temporary.takeError()));
+  llvm::raw_fd_ostream os(temporary->FD, /*shouldClose=*/false);
+  os << text;
+  os.flush();
+  if (std::error_code error = os.error()) {
+    os.clear_error();
+    llvm::consumeError(temporary->discard());
+    return systemFailure(path, "cannot write", error);
+  }
+  if (llvm::Error error = temporary->keep(path))
+    return systemFailure(path, "cannot write", llvm::errorToErrorCode(std::move(error)));
+  return llvm::Error::success();
+}
+
+/// "02-outline"
+static std::string phaseStem(Phase phase) {
+  return llvm::formatv("{0:02}-{1}", static_cast<int>(phase), phaseName(phase)).str();
+}
+
+llvm::Error PhaseDump::phase(Phase phase, ModuleOp module) {
+  if (directory.empty())
+    return llvm::Error::success();
+  if (std::error_code error = llvm::sys::fs::create_directories(directory))
+    return systemFailure(directory, "cannot create the directory", error);
+  llvm::SmallString<128> path(directory);
+  llvm::sys::path::append(path, phaseStem(phase) + ".mlir");
+  return writeText(path, printModule(module));
+}
+
+namespace {
+
+/// Writes the module after each pass. Failures to write are ignored here: the phase's own file
+/// reports them.
+class PassDump : public PassInstrumentation {
+public:
+  PassDump(std::string prefix) : prefix(std::move(prefix)) {}
+
+  void runAfterPass(Pass *pass, Operation *op) override {
+    auto module = dyn_cast<ModuleOp>(op);
+    if (!module || pass->getArgument().empty())
+      return;
+    std::string path = llvm::formatv("{0}.{1:02}-{2}.mlir", prefix, ++number, pass->getArgument());
+    llvm::consumeError(writeText(path, printModule(module)));
+  }
+
+private:
+  std::string prefix;
+  unsigned number = 0;
+};
+
+} // namespace
+
+void PhaseDump::instrument(PassManager &pm, Phase phase) {
+  if (directory.empty() || !passes)
+    return;
+  llvm::SmallString<128> prefix(directory);
+  llvm::sys::path::append(prefix, phaseStem(phase));
+  pm.addInstrumentation(std::make_unique<PassDump>(std::string(prefix)));
+}
+
+} // namespace qvl

@@ -1,0 +1,39 @@
+// Writes the IR between phases, and after passes, for readers.
+#pragma once
+
+#include "qvl/Pipelines/Phase.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+
+#include "llvm/Support/Error.h"
+
+#include <memory>
+#include <string>
+
+namespace qvl {
+
+/// The module as text that qvl-opt reads back, with locations, since they carry the module paths.
+std::string printModule(mlir::ModuleOp module);
+
+/// Writes `text` to `path` ("-": stdout), whole or not at all.
+llvm::Error writeText(llvm::StringRef path, llvm::StringRef text);
+
+/// Numbered files in one directory, which is created when there is none.
+class PhaseDump {
+public:
+  /// An empty directory dumps nothing.
+  PhaseDump(std::string directory, bool passes) : directory(std::move(directory)), passes(passes) {}
+
+  /// Writes NN-PHASE.mlir.
+  llvm::Error phase(Phase phase, mlir::ModuleOp module);
+  /// Makes the pass manager write NN-PHASE.MM-PASS.mlir after every pass of the phase that runs
+  /// next.
+  void instrument(mlir::PassManager &pm, Phase phase);
+
+private:
+  std::string directory;
+  bool passes;
+};
+
+} // namespace qvl

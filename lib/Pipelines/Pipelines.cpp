@@ -1,0 +1,51 @@
+// One function per phase that fills a pass manager.
+
+#include "qvl/Pipelines/Pipelines.h"
+
+#include "dialects/qvl/Transforms/Passes.h"
+#include "qvl/Conversion/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace qvl {
+
+void buildFusePipeline(OpPassManager &pm) {}
+
+void buildOutlinePipeline(OpPassManager &pm) {
+  // The stored form of a weight is part of a kernel's key, so it is chosen first.
+  pm.addPass(mlir::qvl::createAssignEncodingsPass());
+  pm.addPass(createOutlineKernelsPass());
+  // Every launch computes its sizes anew; folding leaves one of each in a program.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void buildCodegenPipeline(OpPassManager &pm, const CodegenOptions &options) {
+  CodegenX86PassOptions passOptions;
+  passOptions.featureSets.assign(options.featureSets.begin(), options.featureSets.end());
+  passOptions.dumpDirectory = options.dumpDirectory;
+  pm.addPass(createCodegenX86Pass(passOptions));
+}
+
+void registerPassesAndPipelines() {
+  mlir::qvl::registerQvlTransformsPasses();
+  registerQvlConversionPasses();
+  PassPipelineRegistration<>("qvl-fuse-pipeline", "Phase fuse", buildFusePipeline);
+  PassPipelineRegistration<>("qvl-outline-pipeline", "Phase outline", buildOutlinePipeline);
+  PassPipelineRegistration<>("qvl-codegen-pipeline", "Phase codegen, with default options",
+                             [](OpPassManager &pm) { buildCodegenPipeline(pm, {}); });
+}
+
+void registerDialects(DialectRegistry &registry) {
+  registry.insert<mlir::qvl::QvlDialect, mlir::qvlx::QvlxDialect, func::FuncDialect,
+                  arith::ArithDialect, math::MathDialect, tensor::TensorDialect>();
+}
+
+} // namespace qvl

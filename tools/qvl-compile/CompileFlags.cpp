@@ -1,0 +1,186 @@
+// The command line of qvl-compile (contract C1).
+
+#include "CompileFlags.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace cl = llvm::cl;
+
+namespace qvl {
+
+namespace {
+
+constexpr llvm::StringLiteral kOverview =
+    "Compiles a Qwen2.5-VL checkpoint directory into one .qvl file for qvl-run.\n\n"
+    "  qvl-compile models/shapes-vl -o shapes-vl.qvl\n"
+    "  qvl-compile DIR -o model.qvl --target=cpu:v3            one feature set only\n"
+    "  qvl-compile DIR -o traced.mlir --compile-to=import      the traced model, to read\n\n"
+    "Exit codes: 0 done; 1 bad input; 2 usage; 3 internal error; 4 the system failed; 130 "
+    "interrupted.\n";
+
+/// The storage of the flags. It lives in a function so that nothing is registered before main.
+struct Flags {
+  cl::OptionCategory category{"qvl-compile options"};
+  cl::opt<std::string> checkpoint{cl::Positional, cl::desc("CHECKPOINT_DIR"), cl::cat(category)};
+  cl::opt<std::string> output{"o", cl::value_desc("FILE"),
+                              cl::desc("File to write (- for stdout before phase artifact)"),
+                              cl::cat(category)};
+  cl::opt<std::string> target{
+      "target", cl::init("cpu"), cl::value_desc("LIST"),
+      cl::desc("Targets: cpu (every feature set), cpu:v3 (AVX2), cpu:v4 (AVX-512), cpu:native"),
+      cl::cat(category)};
+  cl::opt<std::string> precision{
+      "precision", cl::init("f32"), cl::value_desc("f32|bf16|TARGET=..."),
+      cl::desc("Arithmetic of activations (default f32 over the stored weights)"),
+      cl::cat(category)};
+  cl::opt<std::string> maxContext{
+      "max-context", cl::value_desc("N"),
+      cl::desc("Longest sequence in tokens (default: the model's maximum)"), cl::cat(category)};
+  cl::opt<std::string> pageSize{"page-size", cl::init("128"), cl::value_desc("64|128"),
+                                cl::desc("Tokens of one KV cache page"), cl::cat(category)};
+  cl::opt<bool> noFuse{"no-fuse", cl::desc("Compile the traced ops as they are"),
+                       cl::cat(category)};
+  cl::opt<std::string> compileTo{
+      "compile-to", cl::init("artifact"), cl::value_desc("PHASE"),
+      cl::desc("Stop after a phase and write its MLIR: import, fuse, outline, codegen, artifact"),
+      cl::cat(category)};
+  cl::opt<std::string> dumpPhases{"dump-phases-to", cl::value_desc("DIR"),
+                                  cl::desc("Write NN-PHASE.mlir after every phase"),
+                                  cl::cat(category)};
+  cl::opt<bool> dumpPasses{"dump-passes", cl::desc("With --dump-phases-to: also after every pass"),
+                           cl::cat(category)};
+  cl::opt<std::string> dumpKernels{"dump-kernels-to", cl::value_desc("DIR"),
+                                   cl::desc("Write each kernel's .mlir, .ll and .s"),
+                                   cl::cat(category)};
+  cl::opt<std::string> threads{"threads", cl::value_desc("N"),
+                               cl::desc("Threads (default: one per core)"), cl::cat(category)};
+  cl::opt<std::string> progress{"progress", cl::init("auto"), cl::value_desc("auto|on|off"),
+                                cl::desc("Progress on stderr (auto: on a terminal)"),
+                                cl::cat(category)};
+};
+
+/// Takes the hundreds of flags that the LLVM libraries register out of the command line: they are no part of this tool, and
+/// some of their names are ours (--threads).
+void dropForeignFlags() {
+  llvm::SmallVector<cl::Option *> foreign;
+  for (const auto &entry : cl::getRegisteredOptions())
+    if (!entry.first.starts_with("help") && entry.first != "version")
+      foreign.push_back(entry.second);
+  for (cl::Option *option : foreign)
+    option->removeArgument();
+}
+
+int usageError(const llvm::Twine &message) {
+  llvm::errs() << "qvl-compile: " << message << " (see qvl-compile --help)\n";
+  return 2;
+}
+
+/// Reads a positive number; nothing for other text.
+std::optional<int64_t> positive(llvm::StringRef text) {
+  int64_t value;
+  if (text.getAsInteger(10, value) || value <= 0)
+    return std::nullopt;
+  return value;
+}
+
+/// The feature sets that the target list names; a usage error otherwise.
+std::optional<int> parseTargets(llvm::StringRef list, std::vector<std::string> &featureSets) {
+  llvm::SmallVector<llvm::StringRef> targets;
+  list.split(targets, ',');
+  for (llvm::StringRef target : targets) {
+    if (target == "cpu") {
+      featureSets = {"v3", "v4"};
+      return std::nullopt;
+    }
+    if (target == "cpu:native") {
+      featureSets.push_back("native");
+    } else if (target == "cpu:v3" || target == "cpu:v4") {
+      featureSets.push_back(target.drop_front(4).str());
+    } else if (target.starts_with("cuda")) {
+      llvm::errs() << "qvl-compile: target '" << target
+                   << "' is not available in this build: it compiles for cpu only\n";
+      return 1;
+    } else {
+      return usageError("unknown target '" + target +
+                        "'; targets are cpu, cpu:v3, cpu:v4, cpu:native");
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<int> parsePrecision(llvm::StringRef precision) {
+  precision.consume_front("cpu=");
+  if (precision == "f32")
+    return std::nullopt;
+  if (precision == "bf16") {
+    llvm::errs() << "qvl-compile: precision bf16 is not available for cpu in this build; use "
+                    "--precision=f32\n";
+    return 1;
+  }
+  return usageError("unknown precision '" + precision + "'; use f32 or bf16");
+}
+
+} // namespace
+
+std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &command) {
+  dropForeignFlags();
+  Flags flags;
+  cl::HideUnrelatedOptions(flags.category);
+  std::string errors;
+  llvm::raw_string_ostream os(errors);
+  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &os))
+    return usageError(llvm::StringRef(errors).trim().split('\n').first);
+
+  CompileOptions &options = command.options;
+  options.checkpoint = flags.checkpoint;
+  options.output = flags.output;
+  if (options.checkpoint.empty())
+    return usageError("no CHECKPOINT_DIR given");
+  if (options.output.empty())
+    return usageError("no output given; add -o FILE.qvl");
+  std::optional<Phase> phase = phaseNamed(flags.compileTo);
+  if (!phase)
+    return usageError("unknown phase '" + flags.compileTo +
+                      "'; phases are import, fuse, outline, codegen, artifact");
+  options.compileTo = *phase;
+  if (*phase == Phase::Artifact && options.output == "-")
+    return usageError("an artifact cannot be written to stdout; name a file");
+  if (std::optional<int> code = parseTargets(flags.target, options.featureSets))
+    return code;
+  if (std::optional<int> code = parsePrecision(flags.precision))
+    return code;
+  for (auto [flag, number] : {std::pair(&flags.maxContext, &options.maxContext),
+                              std::pair(&flags.pageSize, &options.pageSize)}) {
+    if (flag->empty())
+      continue;
+    std::optional<int64_t> value = positive(*flag);
+    if (!value)
+      return usageError("--" + flag->ArgStr + " needs a positive number, got '" + *flag + "'");
+    *number = *value;
+  }
+  if (options.pageSize != 64 && options.pageSize != 128)
+    return usageError("--page-size must be 64 or 128");
+  if (!flags.threads.empty()) {
+    std::optional<int64_t> value = positive(flags.threads);
+    if (!value || *value > 4096)
+      return usageError("--threads needs a number from 1 to 4096, got '" + flags.threads + "'");
+    options.threads = *value;
+  }
+  options.fuse = !flags.noFuse;
+  options.dumpPhasesTo = flags.dumpPhases;
+  options.dumpPasses = flags.dumpPasses;
+  options.dumpKernelsTo = flags.dumpKernels;
+  if (options.dumpPasses && options.dumpPhasesTo.empty())
+    return usageError("--dump-passes needs --dump-phases-to=DIR");
+  if (flags.progress == "on")
+    command.progress = ProgressMode::On;
+  else if (flags.progress == "off")
+    command.progress = ProgressMode::Off;
+  else if (flags.progress != "auto")
+    return usageError("--progress must be auto, on or off");
+  return std::nullopt;
+}
+
+} // namespace qvl

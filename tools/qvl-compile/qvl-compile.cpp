@@ -1,0 +1,64 @@
+// qvl-compile: a checkpoint directory to one .qvl file. See --help.
+
+#include "CompileFlags.h"
+
+#include "qvl/Import/Failure.h"
+#include "qvlfmt/Version.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace qvl;
+
+static void printVersion(llvm::raw_ostream &os) {
+  os << "qvl-compile 0.1.0, artifact format " << qvlfmt::kVersionMajor << "."
+     << qvlfmt::kVersionMinor << ", LLVM " << LLVM_VERSION_STRING << "\n";
+}
+
+/// A line that is rewritten in place; nothing unless progress is wanted.
+static CompileProgress makeProgress(ProgressMode mode) {
+  bool on = mode == ProgressMode::On ||
+            (mode == ProgressMode::Auto && llvm::sys::Process::StandardErrIsDisplayed());
+  if (!on)
+    return [](Phase, uint64_t, uint64_t) {};
+  return [](Phase phase, uint64_t done, uint64_t total) {
+    std::string line = llvm::formatv("\r\033[K{0}: {1}", phaseName(phase), phaseDescription(phase));
+    if (total)
+      line += llvm::formatv(" {0}%", done * 100 / total);
+    llvm::errs() << line;
+    if (total && done == total)
+      llvm::errs() << "\r\033[K";
+  };
+}
+
+static int exitCode(FailureKind kind) {
+  switch (kind) {
+  case FailureKind::BadInput:
+    return 1;
+  case FailureKind::System:
+    return 4;
+  case FailureKind::Internal:
+    return 3;
+  }
+  return 3;
+}
+
+int main(int argc, char **argv) {
+  llvm::setBugReportMsg(
+      "qvl-compile: internal error; please report it with the command line and this trace:\n");
+  llvm::InitLLVM init(argc, argv);
+  llvm::cl::SetVersionPrinter(printVersion);
+  CompileCommand command;
+  if (std::optional<int> code = parseCompileCommand(argc, argv, command))
+    return *code;
+  llvm::Error error = compile(command.options, makeProgress(command.progress));
+  if (!error)
+    return 0;
+  int code = error.isA<Failure>() ? exitCode(failureKind(error)) : 3;
+  llvm::errs() << (code == 3 ? "qvl-compile: internal error, please report it: " : "qvl-compile: ")
+               << llvm::toString(std::move(error)) << "\n";
+  return code;
+}
