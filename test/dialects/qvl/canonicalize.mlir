@@ -1,0 +1,57 @@
+// RUN: qvl-opt %s --canonicalize --cse | FileCheck %s
+
+/// No op of the dialect folds or has canonicalization patterns: what is equal to what (a permutation undone by its
+/// inverse, a cast of a cast) is for the fusion passes to decide, which know the cost. All ops are pure, so equal ones
+/// become one, and those without a use go.
+
+// CHECK-LABEL: func.func @equal_ops_become_one
+func.func @equal_ops_become_one(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // CHECK-COUNT-1: qvl.silu
+  // CHECK-NOT: qvl.silu
+  %a = qvl.silu %x : tensor<?x4xf32>
+  %b = qvl.silu %x : tensor<?x4xf32>
+  // CHECK: qvl.mul %[[S:.*]], %[[S]]
+  %y = qvl.mul %a, %b : tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+qvl.parameter @weight : tensor<4xf32>
+
+/// Loads are pure too: parameters do not change.
+// CHECK-LABEL: func.func @equal_loads_become_one
+func.func @equal_loads_become_one(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // CHECK-COUNT-1: qvl.load
+  // CHECK-NOT: qvl.load
+  %w0 = qvl.load @weight : tensor<4xf32>
+  %w1 = qvl.load @weight : tensor<4xf32>
+  %y = qvl.rms_norm %x, %w0 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %z = qvl.rms_norm %y, %w1 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  return %z : tensor<?x4xf32>
+}
+
+// CHECK-LABEL: func.func @other_attributes_stay_apart
+func.func @other_attributes_stay_apart(%x: tensor<?x4xf32>, %w: tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  // CHECK-COUNT-2: qvl.rms_norm
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %z = qvl.rms_norm %x, %w {eps = 1.0e-5 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  return %y, %z : tensor<?x4xf32>, tensor<?x4xf32>
+}
+
+/// An append whose cache nobody reads is dead: the cache is a value.
+// CHECK-LABEL: func.func @unused_ops_go
+// CHECK-NEXT: return
+func.func @unused_ops_go(%k: tensor<?x2x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %slots: tensor<?xi64>,
+                         %x: tensor<?x4xf32>, %i: tensor<?xi32>) {
+  %c1 = qvl.cache_append %k, %k, %c layer(%layer) slots(%slots) : tensor<?x2x32xf32>, tensor<?xi64>, !qvl.cache<5, 2, 32, 64, f32>
+  %y = qvl.regroup %x, %i preserving(%i) {group = 4 : i64} : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>
+  return
+}
+
+/// A regroup and its inverse stay: cancelling them is a fusion pass's work.
+// CHECK-LABEL: func.func @inverse_regroups_stay
+func.func @inverse_regroups_stay(%x: tensor<?x4xf32>, %i: tensor<?xi32>, %s: tensor<?xi32>) -> tensor<?x4xf32> {
+  // CHECK-COUNT-2: qvl.regroup
+  %y = qvl.regroup %x, %i preserving(%s) {group = 4 : i64} : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>
+  %z = qvl.regroup %y, %i preserving(%s) {group = 4 : i64, inverse} : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>
+  return %z : tensor<?x4xf32>
+}

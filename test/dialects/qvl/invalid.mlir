@@ -1,0 +1,432 @@
+// RUN: qvl-opt %s --split-input-file --verify-diagnostics
+
+/// One case for each constraint ID of the dialect, named after it, then the verifiers of types and attributes.
+
+//===--- parameters ---===//
+
+// expected-error@below {{'qvl.parameter' op type must be static and of rank 1 or 2, got 'tensor<?x4xf32>'}}
+qvl.parameter @parameter_c1 : tensor<?x4xf32>
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op type must be static and of rank 1 or 2, got 'tensor<2x3x4xf32>'}}
+qvl.parameter @parameter_c1_rank : tensor<2x3x4xf32>
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op encoding of a rank-2 parameter must be #qvl.panel, got #qvl.flat<f32>}}
+qvl.parameter @parameter_c2 : tensor<4x4xf32> encoding(#qvl.flat<f32>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op encoding of a rank-1 parameter must be #qvl.flat, got #qvl.panel}}
+qvl.parameter @parameter_c2_vector : tensor<4xf32>
+    encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 32, pad_k = 4>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op padded sizes 32x4 are below the logical ones of 'tensor<33x4xf32>'}}
+qvl.parameter @parameter_c3 : tensor<33x4xf32>
+    encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 32, pad_k = 4>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op padded sizes 64x4 are below the logical ones of 'tensor<33x5xf32>'}}
+qvl.parameter @parameter_c3_columns : tensor<33x5xf32>
+    encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 64, pad_k = 4>)
+
+// -----
+
+func.func @load_c1() -> tensor<4xf32> {
+  // expected-error@below {{'qvl.load' op 'nowhere' does not name a qvl.parameter}}
+  %w = qvl.load @nowhere : tensor<4xf32>
+  return %w : tensor<4xf32>
+}
+
+// -----
+
+func.func @load_c1_function() -> tensor<4xf32> {
+  // expected-error@below {{'qvl.load' op 'load_c1_function' does not name a qvl.parameter}}
+  %w = qvl.load @load_c1_function : tensor<4xf32>
+  return %w : tensor<4xf32>
+}
+
+// -----
+
+qvl.parameter @weight : tensor<4xbf16>
+func.func @load_c2() -> tensor<4xf32> {
+  // expected-error@below {{'qvl.load' op result type 'tensor<4xf32>' differs from the parameter's type 'tensor<4xbf16>'}}
+  %w = qvl.load @weight : tensor<4xf32>
+  return %w : tensor<4xf32>
+}
+
+// -----
+
+//===--- rows ---===//
+
+func.func @embed_c1(%ids: tensor<?xi32>, %table: tensor<8x4xf32>) {
+  // expected-error@below {{'qvl.embed' op result 'tensor<?x5xf32>' must have the columns of the table 'tensor<8x4xf32>' and the rows of the ids}}
+  %x = qvl.embed %ids, %table : tensor<?xi32>, tensor<8x4xf32> -> tensor<?x5xf32>
+  return
+}
+
+// -----
+
+func.func @embed_c1_rows(%ids: tensor<3xi32>, %table: tensor<8x4xf32>) {
+  // expected-error@below {{'qvl.embed' op result 'tensor<2x4xf32>' must have the columns of the table}}
+  %x = qvl.embed %ids, %table : tensor<3xi32>, tensor<8x4xf32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @gather_rows_c1(%x: tensor<?x4xf32>, %rows: tensor<?xi32>) {
+  // expected-error@below {{'qvl.gather_rows' op result 'tensor<?x4xbf16>' must have the columns and elements of 'tensor<?x4xf32>' and the rows of the index}}
+  %y = qvl.gather_rows %x, %rows : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xbf16>
+  return
+}
+
+// -----
+
+func.func @gather_rows_c1_rows(%x: tensor<?x4xf32>, %rows: tensor<3xi32>) {
+  // expected-error@below {{'qvl.gather_rows' op result 'tensor<2x4xf32>' must have the columns and elements of}}
+  %y = qvl.gather_rows %x, %rows : tensor<?x4xf32>, tensor<3xi32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @merge_features_c1(%x: tensor<?x4xf32>, %features: tensor<?x5xf32>, %rows: tensor<?xi32>) {
+  // expected-error@below {{'qvl.merge_features' op features 'tensor<?x5xf32>' must have the columns and elements of the embeddings 'tensor<?x4xf32>'}}
+  %y = qvl.merge_features %x, %features, %rows : tensor<?x4xf32>, tensor<?x5xf32>, tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @regroup_c1(%x: tensor<?x4xf32>, %index: tensor<?xi32>, %segments: tensor<?xi32>) {
+  // expected-error@below {{'qvl.regroup' op group must be positive, got 0}}
+  %y = qvl.regroup %x, %index preserving(%segments) {group = 0 : i64} : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @merge_rows_c1(%x: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.merge_rows' op rows must be positive, got -4}}
+  %y = qvl.merge_rows %x {rows = -4 : i64} : tensor<?x4xf32> -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @merge_rows_c2(%x: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.merge_rows' op result 'tensor<?x12xf32>' must have 4 times the columns of 'tensor<?x4xf32>'}}
+  %y = qvl.merge_rows %x {rows = 4 : i64} : tensor<?x4xf32> -> tensor<?x12xf32>
+  return
+}
+
+// -----
+
+//===--- dense ---===//
+
+func.func @linear_c1(%x: tensor<?x4xf32>, %w: tensor<8x5xf32>) {
+  // expected-error@below {{'qvl.linear' op weight 'tensor<8x5xf32>' must have as many columns as the input 'tensor<?x4xf32>'}}
+  %y = qvl.linear %x, %w : tensor<?x4xf32>, tensor<8x5xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2(%x: tensor<?x4xf32>, %w: tensor<8x4xf32>) {
+  // expected-error@below {{'qvl.linear' op result 'tensor<?x4xf32>' must have as many columns as the weight 'tensor<8x4xf32>' has rows}}
+  %y = qvl.linear %x, %w : tensor<?x4xf32>, tensor<8x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c3(%x: tensor<?x4xf32>, %w: tensor<8x4xf32>, %b: tensor<4xf32>) {
+  // expected-error@below {{'qvl.linear' op bias 'tensor<4xf32>' must have as many elements as the weight 'tensor<8x4xf32>' has rows}}
+  %y = qvl.linear %x, %w bias %b : tensor<?x4xf32>, tensor<8x4xf32>, tensor<4xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c1(%x: tensor<?x4xf32>, %w: tensor<5xf32>) {
+  // expected-error@below {{'qvl.rms_norm' op weight 'tensor<5xf32>' must have as many elements as the input 'tensor<?x4xf32>' has columns}}
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<5xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c2(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error@below {{'qvl.rms_norm' op eps must be positive and finite}}
+  %y = qvl.rms_norm %x, %w {eps = 0.0 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c2_nan(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error@below {{'qvl.rms_norm' op eps must be positive and finite}}
+  %y = qvl.rms_norm %x, %w {eps = 0x7FF8000000000000 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @add_c1(%x: tensor<?x4xf32>, %y: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.add' op failed to verify that all of {lhs, rhs, result} have same type}}
+  %z = "qvl.add"(%x, %y) : (tensor<?x4xf32>, tensor<?x5xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @mul_c1(%x: tensor<?x4xf32>, %y: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.mul' op failed to verify that all of {lhs, rhs, result} have same type}}
+  %z = "qvl.mul"(%x, %y) : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xbf16>
+  return
+}
+
+// -----
+
+func.func @silu_c1(%x: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.silu' op failed to verify that all of {input, result} have same type}}
+  %y = "qvl.silu"(%x) : (tensor<?x4xf32>) -> tensor<?x4xbf16>
+  return
+}
+
+// -----
+
+func.func @gelu_c1(%x: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.gelu' op failed to verify that all of {input, result} have same type}}
+  %y = "qvl.gelu"(%x) : (tensor<?x4xf32>) -> tensor<?x5xf32>
+  return
+}
+
+// -----
+
+func.func @cast_c1(%x: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.cast' op operand 'tensor<?x4xf32>' and result 'tensor<?x5xbf16>' must have one shape}}
+  %y = qvl.cast %x : tensor<?x4xf32> -> tensor<?x5xbf16>
+  return
+}
+
+// -----
+
+func.func @cast_c2(%x: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.cast' op element types must differ, got 'f32' twice}}
+  %y = qvl.cast %x : tensor<?x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @split_heads_c1(%x: tensor<?x8xf32>) {
+  // expected-error@below {{'qvl.split_heads' op heads and head_dim must be positive}}
+  %a, %b = qvl.split_heads %x {heads = array<i64: 4, 0>, head_dim = 2 : i64} : tensor<?x8xf32> -> tensor<?x4x2xf32>, tensor<?x0x2xf32>
+  return
+}
+
+// -----
+
+func.func @split_heads_c1_head_dim(%x: tensor<?x8xf32>) {
+  // expected-error@below {{'qvl.split_heads' op heads and head_dim must be positive}}
+  %a = qvl.split_heads %x {heads = array<i64: 4>, head_dim = 0 : i64} : tensor<?x8xf32> -> tensor<?x4x0xf32>
+  return
+}
+
+// -----
+
+func.func @split_heads_c2(%x: tensor<?x8xf32>) {
+  // expected-error@below {{'qvl.split_heads' op input 'tensor<?x8xf32>' must have 3 heads of 2 columns}}
+  %a, %b = qvl.split_heads %x {heads = array<i64: 2, 1>, head_dim = 2 : i64} : tensor<?x8xf32> -> tensor<?x2x2xf32>, tensor<?x1x2xf32>
+  return
+}
+
+// -----
+
+func.func @split_heads_c3(%x: tensor<?x8xf32>) {
+  // expected-error@below {{'qvl.split_heads' op has 1 results for 2 entries of heads}}
+  %a = qvl.split_heads %x {heads = array<i64: 3, 1>, head_dim = 2 : i64} : tensor<?x8xf32> -> tensor<?x3x2xf32>
+  return
+}
+
+// -----
+
+func.func @split_heads_c3_type(%x: tensor<?x8xf32>) {
+  // expected-error@below {{'qvl.split_heads' op result 'tensor<?x2x2xf32>' must be [rows, 1, 2] of 'f32'}}
+  %a, %b = qvl.split_heads %x {heads = array<i64: 3, 1>, head_dim = 2 : i64} : tensor<?x8xf32> -> tensor<?x3x2xf32>, tensor<?x2x2xf32>
+  return
+}
+
+// -----
+
+//===--- positions ---===//
+
+func.func @rope_table_c1(%p: tensor<3x?xi32>) {
+  // expected-error@below {{'qvl.rope_table' op needs one positive section for each axis of 'tensor<3x?xi32>'}}
+  %t = qvl.rope_table %p {theta = 1.0e4 : f64, sections = array<i64: 2, 3>, frequencies = #qvl.frequencies<shared>}
+      : tensor<3x?xi32> -> tensor<?x5x2xf32>
+  return
+}
+
+// -----
+
+func.func @rope_table_c1_section(%p: tensor<2x?xi32>) {
+  // expected-error@below {{'qvl.rope_table' op needs one positive section for each axis of 'tensor<2x?xi32>'}}
+  %t = qvl.rope_table %p {theta = 1.0e4 : f64, sections = array<i64: 5, 0>, frequencies = #qvl.frequencies<shared>}
+      : tensor<2x?xi32> -> tensor<?x5x2xf32>
+  return
+}
+
+// -----
+
+func.func @rope_table_c2(%p: tensor<2x?xi32>) {
+  // expected-error@below {{'qvl.rope_table' op result 'tensor<?x6x2xf32>' must be [rows, 5, 2]}}
+  %t = qvl.rope_table %p {theta = 1.0e4 : f64, sections = array<i64: 2, 3>, frequencies = #qvl.frequencies<shared>}
+      : tensor<2x?xi32> -> tensor<?x6x2xf32>
+  return
+}
+
+// -----
+
+func.func @rope_table_c3(%p: tensor<2x?xi32>) {
+  // expected-error@below {{'qvl.rope_table' op theta must be positive and finite}}
+  %t = qvl.rope_table %p {theta = 0.0 : f64, sections = array<i64: 2, 3>, frequencies = #qvl.frequencies<shared>}
+      : tensor<2x?xi32> -> tensor<?x5x2xf32>
+  return
+}
+
+// -----
+
+func.func @rotate_c1(%x: tensor<?x2x8xf32>, %t: tensor<?x5x2xf32>) {
+  // expected-error@below {{'qvl.rotate' op head_dim of 'tensor<?x2x8xf32>' must be twice the angles of the table 'tensor<?x5x2xf32>'}}
+  %y = qvl.rotate %x, %t : tensor<?x2x8xf32>, tensor<?x5x2xf32>
+  return
+}
+
+// -----
+
+//===--- attention ---===//
+
+func.func @attention_c1(%q: tensor<?x2x4xf32>, %s: tensor<?xi32>) {
+  // expected-error@below {{'qvl.attention' op result 'tensor<?x4xf32>' must hold the heads of 'tensor<?x2x4xf32>' side by side}}
+  %a = qvl.attention %q, %q, %q segments(%s) {scale = 0.5 : f64} : tensor<?x2x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c1_element(%q: tensor<?x2x4xf32>, %s: tensor<?xi32>) {
+  // expected-error@below {{'qvl.attention' op result 'tensor<?x8xbf16>' must hold the heads of 'tensor<?x2x4xf32>' side by side}}
+  %a = qvl.attention %q, %q, %q segments(%s) {scale = 0.5 : f64} : tensor<?x2x4xf32>, tensor<?xi32> -> tensor<?x8xbf16>
+  return
+}
+
+// -----
+
+func.func @attention_c2(%q: tensor<?x2x4xf32>, %s: tensor<?xi32>) {
+  // expected-error@below {{'qvl.attention' op scale must be positive and finite}}
+  %a = qvl.attention %q, %q, %q segments(%s) {scale = -0.5 : f64} : tensor<?x2x4xf32>, tensor<?xi32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c3(%q: tensor<?x2x4xf32>, %s: tensor<?xi32>) {
+  // expected-error@below {{'qvl.attention' op max_rows must be positive}}
+  %a = qvl.attention %q, %q, %q segments(%s) {scale = 0.5 : f64, max_rows = 0 : i64} : tensor<?x2x4xf32>, tensor<?xi32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @cache_append_c1(%k: tensor<?x2x16xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %slots: tensor<?xi64>) {
+  // expected-error@below {{'qvl.cache_append' op key 'tensor<?x2x16xf32>' must have the heads and head_dim of '!qvl.cache<5, 2, 32, 64, f32>'}}
+  %c1 = qvl.cache_append %k, %k, %c layer(%layer) slots(%slots) : tensor<?x2x16xf32>, tensor<?xi64>, !qvl.cache<5, 2, 32, 64, f32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_c1(%q: tensor<?x4x16xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                               %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention' op head_dim of the query 'tensor<?x4x16xf32>' must be that of '!qvl.cache<5, 2, 32, 64, f32>'}}
+  %a = qvl.cached_attention %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x16xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_c2(%q: tensor<?x3x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                               %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention' op heads of the query 'tensor<?x3x32xf32>' must be a multiple of the heads of '!qvl.cache<5, 2, 32, 64, f32>'}}
+  %a = qvl.cached_attention %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x3x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_c3(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                               %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention' op result 'tensor<?x64xf32>' must hold the heads of 'tensor<?x4x32xf32>' side by side}}
+  %a = qvl.cached_attention %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_c4(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                               %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention' op scale must be positive and finite}}
+  %a = qvl.cached_attention %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0x7FF0000000000000 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x128xf32>
+  return
+}
+
+// -----
+
+//===--- !qvl.cache ---===//
+
+// expected-error@below {{layers, kv_heads and head_dim of a cache must be positive}}
+func.func private @cache_sizes(!qvl.cache<0, 2, 32, 64, f32>)
+
+// -----
+
+// expected-error@below {{page of a cache must be a positive multiple of 64, got 32}}
+func.func private @cache_page(!qvl.cache<5, 2, 32, 32, f32>)
+
+// -----
+
+// expected-error@below {{elements of a cache must be f32 or bf16, got 'f16'}}
+func.func private @cache_element(!qvl.cache<5, 2, 32, 64, f16>)
+
+// -----
+
+//===--- #qvl.panel ---===//
+
+// expected-error@below {{n and k_group of a panel must be positive}}
+func.func private @panel_sizes() attributes {e = #qvl.panel<n = 0, k_group = 2, element = f32, pad_n = 32, pad_k = 4>}
+
+// -----
+
+// expected-error@below {{elements of a panel must be f32 or bf16, got 'i8'}}
+func.func private @panel_element() attributes {e = #qvl.panel<n = 32, k_group = 2, element = i8, pad_n = 32, pad_k = 4>}
+
+// -----
+
+// expected-error@below {{pad_n = 33 is not a positive multiple of n = 32}}
+func.func private @panel_rows() attributes {e = #qvl.panel<n = 32, k_group = 2, element = f32, pad_n = 33, pad_k = 4>}
+
+// -----
+
+// expected-error@below {{pad_k = 5 is not a positive multiple of k_group = 2}}
+func.func private @panel_columns() attributes {e = #qvl.panel<n = 32, k_group = 2, element = f32, pad_n = 32, pad_k = 5>}
