@@ -5,8 +5,8 @@
 // row's result does not depend on its neighbours (contract C10).
 
 #include "Emitters.h"
-#include "IndexArithmetic.h"
 #include "KernelFrame.h"
+#include "Loops.h"
 #include "dialects/qvl/IR/Qvl.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -95,13 +95,9 @@ void LinearEmitter::emitForm(TileForm form, Value firstPanel, Value panelCount, 
 /// Rows are the inner loop: a panel stays in the cache while the rows of the tile pass by.
 void LinearEmitter::emitColumns(TileForm form, Value firstColumn, Value lastColumn, Value rowBegin,
                                 Value rowEnd) {
-  OpBuilder::InsertionGuard guard(b);
-  Value step = constantIndex(b, form.vectors * target.lanes());
-  auto overColumns = scf::ForOp::create(b, firstColumn, lastColumn, step);
-  b.setInsertionPointToStart(overColumns.getBody());
-  auto overRows = scf::ForOp::create(b, rowBegin, rowEnd, constantIndex(b, form.rows));
-  b.setInsertionPointToStart(overRows.getBody());
-  emitTile(form, overRows.getInductionVar(), overColumns.getInductionVar());
+  forLoop(b, firstColumn, lastColumn, form.vectors * target.lanes(), [&](Value column) {
+    forLoop(b, rowBegin, rowEnd, form.rows, [&](Value row) { emitTile(form, row, column); });
+  });
 }
 
 void LinearEmitter::emitTile(TileForm form, Value row, Value firstColumn) {
@@ -133,17 +129,13 @@ SmallVector<Value> LinearEmitter::sumOverDepth(TileForm form, Value inputRow, co
   int64_t loopLines = depth / group / linesPerStep * linesPerStep;
   Value zero = constantFloat(b, target.vectorType(b.getContext()), 0.0);
   SmallVector<Value> sums(form.rows * form.vectors, zero);
-  if (loopLines > 0) {
-    auto loop = scf::ForOp::create(b, constantIndex(b, 0), constantIndex(b, loopLines),
-                                   constantIndex(b, linesPerStep), sums);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    sums.assign(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
+  auto addLines = [&](Value line, MutableArrayRef<Value> carried) {
     for (int64_t u = 0; u < linesPerStep; ++u)
-      addLine(form, inputRow, tile, sum(b, loop.getInductionVar(), u), group, sums);
-    scf::YieldOp::create(b, sums);
-    sums.assign(loop.getResults().begin(), loop.getResults().end());
-  }
+      addLine(form, inputRow, tile, sum(b, line, u), group, carried);
+  };
+  if (loopLines > 0)
+    sums =
+        forLoop(b, constantIndex(b, 0), constantIndex(b, loopLines), linesPerStep, sums, addLines);
   for (int64_t line = loopLines; line * group < depth; ++line)
     addLine(form, inputRow, tile, constantIndex(b, line), std::min(group, depth - line * group),
             sums);

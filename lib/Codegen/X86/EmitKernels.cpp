@@ -1,9 +1,7 @@
 #include "../Emit/Emitters.h"
 #include "KernelLowering.h"
 #include "dialects/qvl/IR/Qvl.h"
-#ifdef QVL_ROW_KERNELS
 #include "qvl/Codegen/RowKernels.h"
-#endif
 #include "qvl/Codegen/TileGrid.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -17,11 +15,9 @@ LogicalResult emitKernel(func::FuncOp kernel, const TileTarget &target) {
     return kernel.emitError("not a kernel function: its body is not one qvl op on its arguments");
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](LinearOp) { return emitLinearKernel(kernel, target); })
-#ifdef QVL_ROW_KERNELS
+      .Case([&](AttentionOp) { return emitAttentionKernel(kernel, target); })
+      .Case([&](CachedAttentionOp) { return emitCachedAttentionKernel(kernel, target); })
       .Default([&](Operation *) { return emitRowKernel(kernel); });
-#else
-      .Default([&](Operation *) { return kernel.emitError("no code generation for its op"); });
-#endif
 }
 
 } // namespace

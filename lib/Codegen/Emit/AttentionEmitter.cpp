@@ -1,0 +1,164 @@
+// qvl.attention: softmax attention inside segments. A tile is 64 rows times one head; it walks the
+// segments that meet its rows and takes their keys in blocks of 64 counted from the segment's
+// start.
+
+#include "Emitters.h"
+#include "KernelFrame.h"
+#include "Loops.h"
+#include "OnlineSoftmax.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::qvl {
+namespace {
+
+class AttentionEmitter {
+public:
+  AttentionEmitter(func::FuncOp kernel, AttentionOp op, const TileGrid &grid,
+                   const TileTarget &target)
+      : frame(kernel, grid), b(frame.builder()), target(target), layout(AttentionScratch::of(op)),
+        rowStride(op.getType().getDimSize(1)), scratch(frame.scratch()),
+        softmax(b, target, layout, scratch, op.getScale().convertToDouble()),
+        query(frame.buffer(op.getQuery())), key(frame.buffer(op.getKey())),
+        value(frame.buffer(op.getValue())), segments(frame.buffer(op.getSegments())),
+        segmentEnds(frame.size(op.getSegments(), 0)), result(frame.resultBuffer(0)) {}
+
+  void emit();
+
+private:
+  Value boundary(Value segment) {
+    return loadIndex(b, elementPointer(b, b.getI32Type(), segments, segment));
+  }
+  Value segmentsUpTo(Value row);
+  void emitSegment(Value head, Value first, Value end, Value rowBegin, Value rowEnd);
+  void copyQueries(Value source, Value rows, Value paddedRows);
+  void transposeKeys(Value source, Value count);
+  Value headOf(Value buffer, Value row, Value head) {
+    Value offset = sum(b, product(b, row, rowStride), product(b, head, layout.headDim));
+    return elementPointer(b, b.getF32Type(), buffer, offset);
+  }
+
+  KernelFrame frame;
+  ImplicitLocOpBuilder &b;
+  const TileTarget &target;
+  AttentionScratch layout;
+  int64_t rowStride; // elements of a row of heads
+  Value scratch;
+  OnlineSoftmax softmax;
+  Value query, key, value, segments, segmentEnds, result;
+};
+
+void AttentionEmitter::emit() {
+  frame.forEachTile([&](Value head, Value rowBegin, Value rowEnd) {
+    // The last segment that begins at or before the tile's first row; empty ones at that place come
+    // earlier.
+    Value one = constantIndex(b, 1), zero = constantIndex(b, 0);
+    Value first = maximum(b, difference(b, segmentsUpTo(rowBegin), one), zero);
+    Value end = segmentsUpTo(difference(b, rowEnd, one));
+    forLoop(b, first, end, 1, [&](Value segment) {
+      Value begin = boundary(segment), behind = boundary(sum(b, segment, 1));
+      Value segmentRowBegin = maximum(b, begin, rowBegin);
+      Value segmentRowEnd = minimum(b, behind, rowEnd);
+      Value hasRows =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, segmentRowBegin, segmentRowEnd);
+      auto branch = scf::IfOp::create(b, hasRows, /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      emitSegment(head, begin, behind, segmentRowBegin, segmentRowEnd);
+    });
+  });
+  frame.replaceKernel();
+}
+
+/// The number of segments that begin at or before `row`, by bisection.
+Value AttentionEmitter::segmentsUpTo(Value row) {
+  Value low = constantIndex(b, 0), high = difference(b, segmentEnds, constantIndex(b, 1));
+  SmallVector<Type> types(2, b.getIndexType());
+  auto loop = scf::WhileOp::create(
+      b, types, ValueRange{low, high},
+      [](OpBuilder &builder, Location loc, ValueRange bounds) {
+        Value open =
+            arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, bounds[0], bounds[1]);
+        scf::ConditionOp::create(builder, loc, open, bounds);
+      },
+      [&](OpBuilder &builder, Location loc, ValueRange bounds) {
+        OpBuilder::InsertionGuard guard(b);
+        b.restoreInsertionPoint(builder.saveInsertionPoint());
+        Value middle = quotient(b, sum(b, bounds[0], bounds[1]), 2);
+        Value behind = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, boundary(middle), row);
+        Value newLow = arith::SelectOp::create(b, behind, bounds[0], sum(b, middle, 1));
+        Value newHigh = arith::SelectOp::create(b, behind, middle, bounds[1]);
+        scf::YieldOp::create(b, ValueRange{newLow, newHigh});
+        builder.restoreInsertionPoint(b.saveInsertionPoint());
+      });
+  return loop.getResult(0);
+}
+
+/// Rows [rowBegin, rowEnd) of the segment [first, end). The rows are padded to whole register
+/// tiles, so that one form of the tile serves every number of rows.
+void AttentionEmitter::emitSegment(Value head, Value first, Value end, Value rowBegin,
+                                   Value rowEnd) {
+  int64_t tileRows = target.attentionForm().rows;
+  Value rows = difference(b, rowEnd, rowBegin);
+  Value paddedRows = roundDown(b, sum(b, rows, tileRows - 1), tileRows);
+  copyQueries(headOf(query, rowBegin, head), rows, paddedRows);
+  softmax.reset(paddedRows);
+  Value zero = constantIndex(b, 0);
+  forLoop(b, first, end, kKeyBlock, [&](Value blockBegin) {
+    Value count = minimum(b, difference(b, end, blockBegin), constantIndex(b, kKeyBlock));
+    transposeKeys(headOf(key, blockBegin, head), count);
+    KeyBlock block{softmax.scratchRow(layout.keys(), zero, 0), kKeyBlock,
+                   headOf(value, blockBegin, head), rowStride, count};
+    forLoop(b, zero, paddedRows, tileRows, [&](Value row) {
+      Value queries = softmax.scratchRow(layout.queries(), row, layout.paddedHeadDim());
+      softmax.addBlock({queries, layout.paddedHeadDim(), row, tileRows}, block);
+    });
+  });
+  softmax.finish(rows, headOf(result, rowBegin, head), rowStride);
+}
+
+void AttentionEmitter::copyQueries(Value source, Value rows, Value paddedRows) {
+  Type f32 = b.getF32Type();
+  auto fill = [&](Value row, llvm::function_ref<Value(int64_t)> vectorOf) {
+    Value target = softmax.scratchRow(layout.queries(), row, layout.paddedHeadDim());
+    for (int64_t v = 0; v < softmax.headVectors(); ++v)
+      store(b, vectorOf(v), elementPointer(b, f32, target, v * this->target.lanes()));
+  };
+  forLoop(b, constantIndex(b, 0), rows, 1, [&](Value row) {
+    Value head = elementPointer(b, f32, source, product(b, row, rowStride));
+    fill(row, [&](int64_t v) { return softmax.loadHead(head, v); });
+  });
+  Value zero = constantFloat(b, target.vectorType(b.getContext()), 0.0);
+  forLoop(b, rows, paddedRows, 1, [&](Value row) { fill(row, [&](int64_t) { return zero; }); });
+}
+
+void AttentionEmitter::transposeKeys(Value source, Value count) {
+  Type f32 = b.getF32Type();
+  forLoop(b, constantIndex(b, 0), count, 1, [&](Value key) {
+    Value head = elementPointer(b, f32, source, product(b, key, rowStride));
+    Value column = elementPointer(b, f32, scratch, sum(b, key, layout.keys()));
+    for (int64_t v = 0; v < softmax.headVectors(); ++v) {
+      Value loaded = softmax.loadHead(head, v);
+      for (int64_t lane = 0; lane < target.lanes() && v * target.lanes() + lane < layout.headDim;
+           ++lane) {
+        Value element = vector::ExtractOp::create(b, loaded, lane);
+        store(b, element, elementPointer(b, f32, column, (v * target.lanes() + lane) * kKeyBlock));
+      }
+    }
+  });
+}
+
+} // namespace
+
+LogicalResult emitAttentionKernel(func::FuncOp kernel, const TileTarget &target) {
+  FailureOr<TileGrid> grid = tileGrid(kernel);
+  if (failed(grid))
+    return failure();
+  auto op = cast<AttentionOp>(kernelOp(kernel));
+  if (!op.getType().getElementType().isF32())
+    return kernel.emitError("qvl.attention is generated for f32 activations only");
+  AttentionEmitter(kernel, op, *grid, target).emit();
+  return success();
+}
+
+} // namespace mlir::qvl

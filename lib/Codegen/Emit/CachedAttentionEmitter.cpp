@@ -1,0 +1,103 @@
+// qvl.cached_attention: causal attention of a ragged batch over the paged cache. A row's query
+// heads of one key head go through the cache together, one row after another: the same code for
+// every row, whatever its batch, so that prefill and decode agree bit for bit (contract C10).
+
+#include "CacheLayout.h"
+#include "Emitters.h"
+#include "KernelFrame.h"
+#include "Loops.h"
+#include "OnlineSoftmax.h"
+
+namespace mlir::qvl {
+namespace {
+
+class CachedAttentionEmitter {
+public:
+  CachedAttentionEmitter(func::FuncOp kernel, CachedAttentionOp op, const TileGrid &grid,
+                         const TileTarget &target)
+      : frame(kernel, grid), b(frame.builder()), op(op), target(target),
+        scratchLayout(AttentionScratch::of(op)), cacheType(op.getCache().getType()),
+        cacheLayout(cacheType), rowStride(op.getType().getDimSize(1)),
+        softmax(b, target, scratchLayout, frame.scratch(), op.getScale().convertToDouble()) {}
+
+  void emit() {
+    frame.forEachTile([&](Value head, Value rowBegin, Value rowEnd) {
+      forLoop(b, rowBegin, rowEnd, 1, [&](Value row) { emitRow(head, row); });
+    });
+    frame.replaceKernel();
+  }
+
+private:
+  Value entry(Value list, Value position) {
+    return loadIndex(b, elementPointer(b, b.getI32Type(), frame.buffer(list), position));
+  }
+  void emitRow(Value head, Value row);
+  KeyBlock blockAt(Value sequence, Value head, Value firstKey, Value keys);
+
+  KernelFrame frame;
+  ImplicitLocOpBuilder &b;
+  CachedAttentionOp op;
+  const TileTarget &target;
+  AttentionScratch scratchLayout;
+  CacheType cacheType;
+  CacheLayout cacheLayout;
+  int64_t rowStride; // elements of a row of heads
+  OnlineSoftmax softmax;
+};
+
+void CachedAttentionEmitter::emitRow(Value head, Value row) {
+  int64_t group = scratchLayout.rows, headDim = scratchLayout.headDim;
+  Value sequence = entry(op.getRowSequence(), row);
+  Value inCall = difference(b, row, entry(op.getRowOffsets(), sequence));
+  Value keys = sum(b, sum(b, entry(op.getCacheLengths(), sequence), inCall), 1);
+  Value offset = sum(b, product(b, row, rowStride), product(b, head, group * headDim));
+  Value queries = elementPointer(b, b.getF32Type(), frame.buffer(op.getQuery()), offset);
+  Value heads = constantIndex(b, group);
+  softmax.reset(heads);
+  forLoop(b, constantIndex(b, 0), keys, kKeyBlock, [&](Value firstKey) {
+    KeyBlock block = blockAt(sequence, head, firstKey, keys);
+    for (int64_t first = 0; first < group; first += target.attentionForm().rows) {
+      Value start = elementPointer(b, b.getF32Type(), queries, first * headDim);
+      int64_t rows = std::min(target.attentionForm().rows, group - first);
+      softmax.addBlock({start, headDim, constantIndex(b, first), rows}, block);
+    }
+  });
+  softmax.finish(heads, elementPointer(b, b.getF32Type(), frame.resultBuffer(0), offset), headDim);
+}
+
+/// The block of keys at token `firstKey`, which lies in one page: pages hold a multiple of
+/// kKeyBlock tokens.
+KeyBlock CachedAttentionEmitter::blockAt(Value sequence, Value head, Value firstKey, Value keys) {
+  Type f32 = b.getF32Type();
+  Value width = frame.size(op.getBlockTable(), 1);
+  Value inTable = sum(b, product(b, sequence, width), quotient(b, firstKey, cacheType.getPage()));
+  Value page = entry(op.getBlockTable(), inTable);
+  Value inPage = remainder(b, firstKey, cacheType.getPage());
+  Value layer = frame.scalar(op.getLayer()), cache = frame.buffer(op.getCache());
+  Value keyOffset = sum(b, cacheLayout.keys(b, page, layer, head), inPage);
+  Value valueOffset = sum(b, cacheLayout.values(b, page, layer, head),
+                          product(b, inPage, cacheLayout.valueStride()));
+  Value count = minimum(b, difference(b, keys, firstKey), constantIndex(b, kKeyBlock));
+  return {elementPointer(b, f32, cache, keyOffset), cacheLayout.keyStride(),
+          elementPointer(b, f32, cache, valueOffset), cacheLayout.valueStride(), count};
+}
+
+} // namespace
+
+LogicalResult emitCachedAttentionKernel(func::FuncOp kernel, const TileTarget &target) {
+  FailureOr<TileGrid> grid = tileGrid(kernel);
+  if (failed(grid))
+    return failure();
+  auto op = cast<CachedAttentionOp>(kernelOp(kernel));
+  CacheType cache = op.getCache().getType();
+  if (!op.getType().getElementType().isF32() || !cache.getElement().isF32())
+    return kernel.emitError(
+        "qvl.cached_attention is generated for f32 activations and caches only");
+  if (cache.getPage() % kKeyBlock != 0)
+    return kernel.emitError() << "qvl.cached_attention needs pages of a multiple of " << kKeyBlock
+                              << " tokens";
+  CachedAttentionEmitter(kernel, op, *grid, target).emit();
+  return success();
+}
+
+} // namespace mlir::qvl

@@ -1,0 +1,205 @@
+#include "OnlineSoftmax.h"
+
+#include "Loops.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <limits>
+
+namespace mlir::qvl {
+namespace {
+
+using Combine = llvm::function_ref<Value(Value, Value)>;
+
+/// The larger of two numbers that are not NaN: one instruction, unlike maximumf.
+Value larger(ImplicitLocOpBuilder &b, Value lhs, Value rhs) {
+  Value greater = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, lhs, rhs);
+  return arith::SelectOp::create(b, greater, lhs, rhs);
+}
+
+/// Combines the lanes of a vector, halves first, in a fixed order.
+Value combineLanes(ImplicitLocOpBuilder &b, Value vector, Combine combine) {
+  for (int64_t lanes = cast<VectorType>(vector.getType()).getDimSize(0); lanes > 1; lanes /= 2) {
+    Value low =
+        vector::ExtractStridedSliceOp::create(b, vector, ArrayRef<int64_t>{0}, lanes / 2, 1);
+    Value high = vector::ExtractStridedSliceOp::create(b, vector, ArrayRef<int64_t>{lanes / 2},
+                                                       lanes / 2, 1);
+    vector = combine(low, high);
+  }
+  return vector::ExtractOp::create(b, vector, 0);
+}
+
+} // namespace
+
+Value OnlineSoftmax::headMask(int64_t vector) {
+  int64_t left = layout.headDim - vector * target.lanes();
+  return left >= target.lanes() ? Value() : laneMask(b, target.lanes(), constantIndex(b, left));
+}
+
+Value OnlineSoftmax::loadHead(Value head, int64_t vector) {
+  Value pointer = elementPointer(b, b.getF32Type(), head, vector * target.lanes());
+  Value mask = headMask(vector);
+  return mask ? maskedLoad(b, vectorType(), pointer, mask) : load(b, vectorType(), pointer);
+}
+
+Value OnlineSoftmax::scratchRow(int64_t part, Value row, int64_t stride) {
+  return elementPointer(b, b.getF32Type(), scratch, sum(b, product(b, row, stride), part));
+}
+
+void OnlineSoftmax::reset(Value rows) {
+  Value zero = constantFloat(b, vectorType(), 0.0);
+  Value lowest = constantFloat(b, b.getF32Type(), -std::numeric_limits<double>::infinity());
+  forLoop(b, constantIndex(b, 0), rows, 1, [&](Value row) {
+    Value output = scratchRow(layout.output(), row, layout.paddedHeadDim());
+    for (int64_t v = 0; v < headVectors(); ++v)
+      store(b, zero, elementPointer(b, b.getF32Type(), output, v * target.lanes()));
+    store(b, zero, scratchRow(layout.sums(), row, kWidestLanes));
+    store(b, lowest, scratchRow(layout.maxima(), row, 1));
+  });
+}
+
+void OnlineSoftmax::addBlock(const QueryRows &rows, const KeyBlock &block) {
+  emitScores(rows, block);
+  emitProbabilities(rows, block.count);
+  int64_t vectors = target.attentionForm().vectors;
+  for (int64_t first = 0; first < headVectors(); first += vectors)
+    emitValues(rows, block, first, std::min(vectors, headVectors() - first));
+}
+
+void OnlineSoftmax::emitScores(const QueryRows &rows, const KeyBlock &block) {
+  int64_t tileKeys = target.attentionForm().vectors * target.lanes();
+  forLoop(b, constantIndex(b, 0), block.count, tileKeys,
+          [&](Value firstKey) { emitScoreTile(rows, block, firstKey); });
+}
+
+/// Scores of all rows with a few vectors of keys: one chain over ascending head_dim each.
+void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, Value firstKey) {
+  Type f32 = b.getF32Type();
+  int64_t vectors = target.attentionForm().vectors, lanes = target.lanes();
+  SmallVector<Value> zeros(rows.rows * vectors, constantFloat(b, vectorType(), 0.0));
+  auto addProducts = [&](Value d, MutableArrayRef<Value> scores) {
+    Value keys =
+        elementPointer(b, f32, block.keys, sum(b, product(b, d, block.keyStride), firstKey));
+    SmallVector<Value> k;
+    for (int64_t v = 0; v < vectors; ++v)
+      k.push_back(load(b, vectorType(), elementPointer(b, f32, keys, v * lanes)));
+    for (int64_t r = 0; r < rows.rows; ++r) {
+      Value q = load(b, f32, elementPointer(b, f32, rows.queries, sum(b, d, r * rows.stride)));
+      Value qs = vector::BroadcastOp::create(b, vectorType(), q);
+      for (int64_t v = 0; v < vectors; ++v)
+        scores[r * vectors + v] = math::FmaOp::create(b, qs, k[v], scores[r * vectors + v]);
+    }
+  };
+  SmallVector<Value> scores =
+      forLoop(b, constantIndex(b, 0), constantIndex(b, layout.headDim), 1, zeros, addProducts);
+  Value factor = constantFloat(b, vectorType(), scale);
+  for (int64_t r = 0; r < rows.rows; ++r) {
+    Value row = scratchRow(layout.scores(), sum(b, rows.first, r), kKeyBlock);
+    Value target = elementPointer(b, f32, row, firstKey);
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value scaled = arith::MulFOp::create(b, scores[r * vectors + v], factor);
+      store(b, scaled, elementPointer(b, f32, target, v * lanes));
+    }
+  }
+}
+
+void OnlineSoftmax::emitProbabilities(const QueryRows &rows, Value count) {
+  forLoop(b, rows.first, sum(b, rows.first, rows.rows), 1,
+          [&](Value row) { emitProbabilitiesOfRow(row, count); });
+}
+
+/// Turns the scores of a row into exp(score - maximum), zero behind the last key, and brings the
+/// sum and the weighted sum of values to the new maximum.
+void OnlineSoftmax::emitProbabilitiesOfRow(Value row, Value count) {
+  Type f32 = b.getF32Type();
+  int64_t lanes = target.lanes(), vectors = kKeyBlock / lanes;
+  Value scoreRow = scratchRow(layout.scores(), row, kKeyBlock);
+  Value lowest = constantFloat(b, vectorType(), -std::numeric_limits<double>::infinity());
+  Value zero = constantFloat(b, vectorType(), 0.0);
+  SmallVector<Value> pointers, masks, scores;
+  Value highest = lowest;
+  for (int64_t v = 0; v < vectors; ++v) {
+    pointers.push_back(elementPointer(b, f32, scoreRow, v * lanes));
+    masks.push_back(laneMask(b, lanes, sum(b, count, -v * lanes)));
+    Value loaded = load(b, vectorType(), pointers.back());
+    scores.push_back(arith::SelectOp::create(b, masks.back(), loaded, lowest));
+    highest = larger(b, highest, scores.back());
+  }
+  Value maximumPointer = scratchRow(layout.maxima(), row, 1);
+  Value before = load(b, f32, maximumPointer);
+  Value blockMaximum = combineLanes(b, highest, [&](Value x, Value y) { return larger(b, x, y); });
+  Value maximum = larger(b, before, blockMaximum);
+  store(b, maximum, maximumPointer);
+
+  Value maxima = vector::BroadcastOp::create(b, vectorType(), maximum);
+  Value total = zero;
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value exponential = math::ExpOp::create(b, arith::SubFOp::create(b, scores[v], maxima));
+    Value probability = arith::SelectOp::create(b, masks[v], exponential, zero);
+    store(b, probability, pointers[v]);
+    total = arith::AddFOp::create(b, total, probability);
+  }
+  Value before_ = vector::BroadcastOp::create(b, vectorType(), before);
+  Value decay = math::ExpOp::create(b, arith::SubFOp::create(b, before_, maxima));
+  Value sumPointer = scratchRow(layout.sums(), row, kWidestLanes);
+  store(b, math::FmaOp::create(b, load(b, vectorType(), sumPointer), decay, total), sumPointer);
+  Value output = scratchRow(layout.output(), row, layout.paddedHeadDim());
+  for (int64_t v = 0; v < headVectors(); ++v) {
+    Value pointer = elementPointer(b, f32, output, v * lanes);
+    store(b, arith::MulFOp::create(b, load(b, vectorType(), pointer), decay), pointer);
+  }
+}
+
+/// Adds probability times value for some vectors of the head: one chain over ascending keys each.
+void OnlineSoftmax::emitValues(const QueryRows &rows, const KeyBlock &block, int64_t firstVector,
+                               int64_t vectors) {
+  Type f32 = b.getF32Type();
+  SmallVector<Value> pointers, sums;
+  for (int64_t r = 0; r < rows.rows; ++r) {
+    Value output = scratchRow(layout.output(), sum(b, rows.first, r), layout.paddedHeadDim());
+    for (int64_t v = 0; v < vectors; ++v) {
+      pointers.push_back(elementPointer(b, f32, output, (firstVector + v) * target.lanes()));
+      sums.push_back(load(b, vectorType(), pointers.back()));
+    }
+  }
+  Value scoreRow = scratchRow(layout.scores(), rows.first, kKeyBlock);
+  auto addKey = [&](Value key, MutableArrayRef<Value> sums) {
+    Value head = elementPointer(b, f32, block.values, product(b, key, block.valueStride));
+    SmallVector<Value> values;
+    for (int64_t v = 0; v < vectors; ++v)
+      values.push_back(loadHead(head, firstVector + v));
+    for (int64_t r = 0; r < rows.rows; ++r) {
+      Value p = load(b, f32, elementPointer(b, f32, scoreRow, sum(b, key, r * kKeyBlock)));
+      Value ps = vector::BroadcastOp::create(b, vectorType(), p);
+      for (int64_t v = 0; v < vectors; ++v)
+        sums[r * vectors + v] = math::FmaOp::create(b, ps, values[v], sums[r * vectors + v]);
+    }
+  };
+  sums = forLoop(b, constantIndex(b, 0), block.count, 1, sums, addKey);
+  for (auto [pointer, value] : llvm::zip_equal(pointers, sums))
+    store(b, value, pointer);
+}
+
+void OnlineSoftmax::finish(Value rows, Value result, int64_t stride) {
+  Type f32 = b.getF32Type();
+  forLoop(b, constantIndex(b, 0), rows, 1, [&](Value row) {
+    Value lanes = load(b, vectorType(), scratchRow(layout.sums(), row, kWidestLanes));
+    Value total =
+        combineLanes(b, lanes, [&](Value x, Value y) { return arith::AddFOp::create(b, x, y); });
+    Value totals = vector::BroadcastOp::create(b, vectorType(), total);
+    Value output = scratchRow(layout.output(), row, layout.paddedHeadDim());
+    Value resultRow = elementPointer(b, f32, result, product(b, row, stride));
+    for (int64_t v = 0; v < headVectors(); ++v) {
+      Value weighted = load(b, vectorType(), elementPointer(b, f32, output, v * target.lanes()));
+      Value quotient = arith::DivFOp::create(b, weighted, totals);
+      Value pointer = elementPointer(b, f32, resultRow, v * target.lanes());
+      if (Value mask = headMask(v))
+        maskedStore(b, quotient, pointer, mask);
+      else
+        store(b, quotient, pointer);
+    }
+  });
+}
+
+} // namespace mlir::qvl

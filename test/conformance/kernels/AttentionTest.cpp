@@ -1,0 +1,139 @@
+// qvl.attention against the reference interpreter: ragged segments, every head_dim of the supported
+// models, and rows that keep their bits whatever else is in the call.
+
+#include "KernelFixture.h"
+#include "qvl/Reference/Interpreter.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace qvl::test {
+namespace {
+
+namespace reference = mlir::qvl::reference;
+
+struct AttentionShape {
+  int64_t heads;
+  int64_t headDim;
+  double scale() const { return 1 / std::sqrt(double(headDim)); }
+  int64_t columns() const { return heads * headDim; }
+};
+
+std::string kernelText(const AttentionShape &s) {
+  std::string heads =
+      "tensor<?x" + std::to_string(s.heads) + "x" + std::to_string(s.headDim) + "xf32>";
+  std::string rows = "tensor<?x" + std::to_string(s.columns()) + "xf32>";
+  return "func.func @attention(%q: " + heads + ", %k: " + heads + ", %v: " + heads +
+         ", %s: tensor<?xi32>) -> " + rows +
+         " {\n  %r = qvl.attention %q, %k, %v segments(%s) {scale = " + std::to_string(s.scale()) +
+         " : f64} : " + heads + ", tensor<?xi32> -> " + rows + "\n  return %r : " + rows + "\n}\n";
+}
+
+struct AttentionOperands {
+  std::vector<float> query, key, value;
+  std::vector<int32_t> segments;
+  int64_t rows() const { return segments.back(); }
+};
+
+class AttentionKernel : public KernelTest {
+protected:
+  AttentionOperands operands(const AttentionShape &s, std::vector<int32_t> segments) {
+    size_t count = segments.back() * s.columns();
+    return {uniform(count), uniform(count), uniform(count), std::move(segments)};
+  }
+
+  std::vector<float> run(const CompiledKernel &kernel, const AttentionShape &s,
+                         const AttentionOperands &o, int64_t piece = 1 << 20) {
+    auto q = GuardedBuffer::of<float>(o.query), k = GuardedBuffer::of<float>(o.key),
+         v = GuardedBuffer::of<float>(o.value);
+    auto segments = GuardedBuffer::of<int32_t>(o.segments);
+    GuardedBuffer result(o.rows() * s.columns() * sizeof(float));
+    void *buffers[] = {q.data(), k.data(), v.data(), segments.data(), result.data()};
+    int64_t scalars[] = {o.rows(), o.rows(), o.rows(), int64_t(o.segments.size()), o.rows()};
+    int64_t tiles = kernel.tiles(o.rows());
+    for (int64_t begin = 0; begin < tiles; begin += piece)
+      kernel.run(buffers, scalars, begin, std::min(tiles, begin + piece));
+    EXPECT_TRUE(result.intact());
+    return {result.as<float>().begin(), result.as<float>().end()};
+  }
+
+  void expectReference(const AttentionShape &s, const AttentionOperands &o,
+                       std::span<const float> result) {
+    auto heads = [&](const std::vector<float> &values) {
+      return reference::Tensor({o.rows(), s.heads, s.headDim}, {values.begin(), values.end()});
+    };
+    reference::Tensor segments({int64_t(o.segments.size())},
+                               {o.segments.begin(), o.segments.end()});
+    auto expected = reference::evaluateText(
+        kernelText(s), {heads(o.query), heads(o.key), heads(o.value), segments});
+    ASSERT_TRUE(mlir::succeeded(expected));
+    const auto &values = std::get<reference::Tensor>(expected->front()).values;
+    // Values are below 1, so the result moves by the relative error of the probabilities: that of
+    // exp and of the sums, plus the absolute error of a score, whose products of magnitude 1/4
+    // accumulate one rounding each.
+    double bound = 0x1p-24 * (16 + s.scale() * s.headDim * std::sqrt(double(s.headDim)) / 2);
+    double worst = 0;
+    for (size_t i = 0; i < values.size(); ++i)
+      worst = std::max(worst, std::isnan(result[i]) ? 1e9 : std::abs(result[i] - values[i]));
+    EXPECT_LE(worst, bound) << "head_dim " << s.headDim << " rows " << o.rows();
+  }
+};
+
+const std::vector<int32_t> kRagged = {0, 0, 16, 17, 17, 81, 144, 147, 290, 291, 291};
+
+TEST_P(AttentionKernel, MatchesTheReferenceForEveryHeadDim) {
+  for (int64_t headDim : {16, 20, 24, 32, 40, 80, 128}) {
+    AttentionShape shape{2, headDim};
+    auto kernel = compile(kernelText(shape));
+    for (const std::vector<int32_t> &segments :
+         std::vector<std::vector<int32_t>>{kRagged, {0, 64, 128}, {0, 1}, {0, 0}, {0, 200}}) {
+      AttentionOperands o = operands(shape, segments);
+      expectReference(shape, o, run(*kernel, shape, o));
+    }
+  }
+}
+
+TEST_P(AttentionKernel, AnySplitOfTheGridGivesTheSameBits) {
+  AttentionShape shape{3, 20};
+  auto kernel = compile(kernelText(shape));
+  AttentionOperands o = operands(shape, kRagged);
+  std::vector<float> whole = run(*kernel, shape, o);
+  for (int64_t piece : {1, 2, 4})
+    EXPECT_EQ(std::memcmp(run(*kernel, shape, o, piece).data(), whole.data(),
+                          whole.size() * sizeof(float)),
+              0);
+}
+
+/// A segment gives the same bits alone and in the middle of others, wherever tiles cut it.
+TEST_P(AttentionKernel, SegmentsDoNotDependOnTheirNeighbours) {
+  AttentionShape shape{2, 80};
+  auto kernel = compile(kernelText(shape));
+  AttentionOperands all = operands(shape, kRagged);
+  std::vector<float> whole = run(*kernel, shape, all);
+  for (size_t i = 0; i + 1 < kRagged.size(); ++i) {
+    int64_t begin = kRagged[i] * shape.columns(), end = kRagged[i + 1] * shape.columns();
+    auto part = [&](const std::vector<float> &values) {
+      return std::vector<float>(values.begin() + begin, values.begin() + end);
+    };
+    AttentionOperands one{
+        part(all.query), part(all.key), part(all.value), {0, kRagged[i + 1] - kRagged[i]}};
+    std::vector<float> alone = run(*kernel, shape, one);
+    EXPECT_EQ(std::memcmp(alone.data(), whole.data() + begin, alone.size() * sizeof(float)), 0)
+        << "segment " << i;
+  }
+}
+
+TEST_P(AttentionKernel, LargeScoresDoNotOverflow) {
+  AttentionShape shape{1, 32};
+  auto kernel = compile(kernelText(shape));
+  AttentionOperands o = operands(shape, {0, 70});
+  for (float &q : o.query)
+    q *= 1e4f;
+  for (float value : run(*kernel, shape, o))
+    EXPECT_TRUE(std::isfinite(value));
+}
+
+QVL_INSTANTIATE_KERNEL_TESTS(AttentionKernel);
+
+} // namespace
+} // namespace qvl::test
