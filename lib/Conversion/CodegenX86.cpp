@@ -16,6 +16,11 @@ namespace {
 struct CodegenX86 : impl::CodegenX86PassBase<CodegenX86> {
   using CodegenX86PassBase::CodegenX86PassBase;
 
+  void getDependentDialects(DialectRegistry &registry) const override {
+    CodegenX86PassBase::getDependentDialects(registry);
+    dialect::registerX86CodegenDialects(registry);
+  }
+
   void runOnOperation() override {
     SmallVector<qvlx::KernelOp> compiled;
     SmallVector<func::FuncOp> functions;
@@ -26,14 +31,32 @@ struct CodegenX86 : impl::CodegenX86PassBase<CodegenX86> {
       }
     if (functions.empty())
       return;
-    SmallVector<std::string> names(featureSets.begin(), featureSets.end());
-    if (names.empty())
-      names = {"v3", "v4"};
-    for (const std::string &name : names)
+    for (StringRef name : chosenFeatureSets())
       if (failed(compile(name, functions)))
         return signalPassFailure();
     for (func::FuncOp function : functions)
       function.erase();
+  }
+
+  /// The feature sets to compile for, weakest first. "native" is the best one that this machine
+  /// runs.
+  SmallVector<StringRef> chosenFeatureSets() {
+    static constexpr StringRef generated[] = {"v3", "v4"};
+    if (featureSets.empty())
+      return SmallVector<StringRef>(ArrayRef(generated));
+    bool native = llvm::is_contained(featureSets, "native");
+    StringRef best;
+    for (StringRef name : generated)
+      if (dialect::X86FeatureSet::named(name)->supportedByHost())
+        best = name;
+    SmallVector<StringRef> chosen;
+    for (StringRef name : generated)
+      if (llvm::is_contained(featureSets, name) || (native && name == best))
+        chosen.push_back(name);
+    for (const std::string &name : featureSets)
+      if (name != "native" && !llvm::is_contained(generated, name))
+        chosen.push_back(name); // Refused below, by name.
+    return chosen;
   }
 
   LogicalResult compile(StringRef name, ArrayRef<func::FuncOp> functions) {

@@ -65,7 +65,7 @@ qvlx::ProgramOp ProgramBuilder::createProgram(StringRef name) {
             function.getResultTypes()[i])) // A cache is an argument and stays where it is.
       results.push_back(nameOf(function.getResultAttrDict(i)));
   if (llvm::is_contained(arguments, Attribute()) || llvm::is_contained(results, Attribute())) {
-    function.emitError() << "arguments and results of '" << function.getSymName() << "' need a "
+    function.emitError() << "arguments and results of '" << name << "' need a "
                          << dialect::kNameAttr << " attribute to become a program";
     return nullptr;
   }
