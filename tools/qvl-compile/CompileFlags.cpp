@@ -20,7 +20,7 @@ constexpr llvm::StringLiteral kOverview =
     "Exit codes: 0 done; 1 bad input; 2 usage; 3 internal error; 4 the system failed; 130 "
     "interrupted.\n";
 
-/// The storage of the flags. It lives in a function so that nothing is registered before main.
+/// The storage of the flags, made by the parser so that nothing is registered before main.
 struct Flags {
   cl::OptionCategory category{"qvl-compile options"};
   cl::opt<std::string> checkpoint{cl::Positional, cl::desc("CHECKPOINT_DIR"), cl::cat(category)};
@@ -126,7 +126,8 @@ std::optional<int> parsePrecision(llvm::StringRef precision) {
 
 std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &command) {
   dropForeignFlags();
-  Flags flags;
+  // Stays registered for good: the in-process linker resets all flags when it runs.
+  static Flags flags;
   cl::HideUnrelatedOptions(flags.category);
   std::string errors;
   llvm::raw_string_ostream os(errors);
