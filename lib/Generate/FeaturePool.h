@@ -11,7 +11,6 @@ namespace qvlrt {
 /// A growing block of f32 rows in device memory. Growing moves the rows; row numbers stay.
 class FeaturePool {
 public:
-  /// `rowBytes` is a multiple of kBufferAlignment, so that every row can begin a buffer.
   FeaturePool(Device &device, std::uint64_t rowBytes) : device(device), rowBytes(rowBytes) {}
 
   /// Appends `count` rows of undefined contents and returns the first. Error: ResourceExhausted.

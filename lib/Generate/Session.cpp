@@ -173,9 +173,6 @@ absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, D
   if (options.prefillChunk < 1 || options.sequences < 1)
     return absl::InvalidArgumentError(
         "prefill-chunk and the number of sequences must be 1 or more");
-  if (ModelSession::rowBytes(facts) % kBufferAlignment != 0)
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: hidden_size is %d, it must be a multiple of 16", module.path(), facts.hidden_size()));
   QVLRT_ASSIGN_OR_RETURN(const std::int64_t context, contextTokens(facts, options));
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(module, device));
   QVLRT_ASSIGN_OR_RETURN(VisionProgram vision, VisionProgram::create(*executor));
