@@ -8,6 +8,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::qvl;
@@ -59,6 +60,21 @@ static std::string mismatch(const RuntimeValue &value, Type type) {
   for (int64_t i = 0; i < tensor->rank(); ++i)
     text += (i ? ", " : "") + std::to_string(tensor->shape[i]);
   return text + "]";
+}
+
+/// Fails when the static sizes of a result alone are beyond any model: nothing of the size of a
+/// number in the IR is allocated unchecked.
+static LogicalResult checkStaticSizes(Operation &op) {
+  constexpr int64_t limit = int64_t{1} << 36;
+  for (Type type : op.getResultTypes()) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    int64_t elements = 1;
+    for (int64_t size : tensor ? tensor.getShape() : ArrayRef<int64_t>())
+      if (!ShapedType::isDynamic(size) &&
+          (llvm::MulOverflow(elements, size, elements) || elements > limit))
+        return op.emitOpError() << "result " << type << " is too large for the interpreter";
+  }
+  return success();
 }
 
 FailureOr<Interpreter::Shared> Interpreter::load(LoadOp op) {
@@ -125,6 +141,8 @@ static void dropDead(Operation &op, llvm::function_ref<void(Value)> drop) {
 }
 
 LogicalResult Interpreter::step(Operation &op, Environment &environment) {
+  if (failed(checkStaticSizes(op)))
+    return failure();
   if (auto load = dyn_cast<LoadOp>(op)) {
     FailureOr<Shared> parameter = this->load(load);
     if (failed(parameter))
@@ -174,6 +192,7 @@ reference::evaluateText(StringRef text, ArrayRef<RuntimeValue> arguments, Precis
   std::optional<MLIRContext> own;
   if (!context)
     context = &own.emplace(MLIRContext::Threading::DISABLED);
+  context->printOpOnDiagnostic(false);
   context->loadDialect<QvlDialect, func::FuncDialect, arith::ArithDialect>();
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, context);
   if (!module)

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
@@ -133,7 +134,11 @@ llvm::Error runFunction(const RunOptions &options) {
   context.printOpOnDiagnostic(false);
   context.loadDialect<mlir::qvl::QvlDialect, func::FuncDialect, arith::ArithDialect,
                       tensor::TensorDialect>();
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(options.module, &context);
+  auto text = llvm::MemoryBuffer::getFileOrSTDIN(options.module, /*IsText=*/true);
+  if (!text)
+    return ::qvl::badInput(options.module, "cannot be read: " + text.getError().message());
+  OwningOpRef<ModuleOp> module =
+      parseSourceString<ModuleOp>((*text)->getBuffer(), &context, options.module);
   if (!module)
     return alreadyReported();
   llvm::Expected<func::FuncOp> function = findFunction(*module, options);

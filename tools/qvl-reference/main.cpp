@@ -7,13 +7,34 @@
 #include "qvlrt/exit_code.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <new>
 
 namespace cl = llvm::cl;
 using mlir::qvl::reference::Precision;
 
 namespace qvlref {
 namespace {
+
+constexpr llvm::StringLiteral kOverview =
+    "Runs qvl IR on the reference interpreter: the oracle of kernels and whole models.\n\n"
+    "  qvl-reference generate models/shapes-vl --image=a.png --prompt=\"What is in the image?\"\n"
+    "  qvl-reference run traced.mlir --function=vision --checkpoint=DIR --input=pixels=p.npy "
+    "...\n\n"
+    "Exit codes: 0 done; 1 bad input; 2 usage; 3 internal error; 4 the system failed.\n";
+
+void printVersion(llvm::raw_ostream &os) {
+  os << "qvl-reference 0.1.0, LLVM " << LLVM_VERSION_STRING << "\n";
+}
+
+[[noreturn]] void reportOutOfMemory() {
+  std::fputs("qvl-reference: error: out of memory\n", stderr);
+  std::_Exit(qvlrt::kExitSystemFailed);
+}
 
 /// Command-line storage, built by main so that nothing runs before it.
 struct CommandLine {
@@ -141,13 +162,16 @@ std::string usageProblem(const CommandLine &line) {
 }
 
 int main(int argc, char **argv) {
+  llvm::setBugReportMsg(
+      "qvl-reference: internal error; please report it with the command line and this trace:\n");
   llvm::InitLLVM init(argc, argv);
+  std::set_new_handler(reportOutOfMemory);
+  cl::SetVersionPrinter(printVersion);
   CommandLine line;
   cl::HideUnrelatedOptions(line.category);
   cl::HideUnrelatedOptions(line.category, line.run);
   cl::HideUnrelatedOptions(line.category, line.generate);
-  if (!cl::ParseCommandLineOptions(argc, argv, "qvl IR on the reference interpreter\n",
-                                   &llvm::errs()))
+  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &llvm::errs()))
     return qvlrt::kExitUsage;
   std::string problem = usageProblem(line);
   if (!problem.empty()) {
