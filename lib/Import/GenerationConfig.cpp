@@ -5,14 +5,14 @@ using namespace qvl;
 namespace json = llvm::json;
 
 static void validate(const JsonFields &fields, const GenerationConfig &config) {
-  if (config.temperature < 0)
-    fields.report("temperature", "must not be negative");
+  if (config.temperature < 0 || config.temperature > 1e6)
+    fields.report("temperature", "must lie in [0, 1e6]");
   if (config.topP <= 0 || config.topP > 1)
     fields.report("top_p", "must lie in (0, 1]");
   if (config.minP < 0 || config.minP > 1)
     fields.report("min_p", "must lie in [0, 1]");
-  if (config.repetitionPenalty <= 0)
-    fields.report("repetition_penalty", "must be positive");
+  if (config.repetitionPenalty < 1e-6 || config.repetitionPenalty > 1e6)
+    fields.report("repetition_penalty", "must lie in [1e-6, 1e6]");
   if (config.eosIds.empty())
     fields.report("eos_token_id", "missing, here and in config.json");
 }

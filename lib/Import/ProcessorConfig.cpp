@@ -2,6 +2,7 @@
 #include "qvl/Import/JsonDocument.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include <cmath>
 #include <limits>
 
 using namespace qvl;
@@ -54,11 +55,13 @@ static ProcessorConfig parseProcessor(const JsonFields &fields, const JsonFields
              config.imageMean.begin());
   llvm::copy(fields.numbers("image_std", {config.imageStd.begin(), config.imageStd.end()}),
              config.imageStd.begin());
-  if (llvm::any_of(config.imageStd, [](double std) { return std <= 0; }))
-    fields.report("image_std", "must be positive");
+  if (llvm::any_of(config.imageStd, [](double std) { return std < 1e-6 || std > 1e6; }))
+    fields.report("image_std", "must lie in [1e-6, 1e6]"); // a divisor
   config.rescaleFactor = fields.number("rescale_factor", config.rescaleFactor);
-  if (config.rescaleFactor <= 0)
-    fields.report("rescale_factor", "must be positive");
+  if (llvm::any_of(config.imageMean, [](double mean) { return std::abs(mean) > 1e6; }))
+    fields.report("image_mean", "must lie in [-1e6, 1e6]");
+  if (config.rescaleFactor <= 0 || config.rescaleFactor > 1e6)
+    fields.report("rescale_factor", "must lie in (0, 1e6]");
   requireSteps(fields);
   return config;
 }

@@ -11,7 +11,7 @@ struct ArtifactWriteOptions {
   /// Size of the blocks that weights stream through, in bytes. Memory stays near twice that.
   uint64_t blockBytes = 8 << 20;
   /// Called after each block with the stored weight bytes written and their total.
-  std::function<void(uint64_t done, uint64_t total)> progress;
+  std::function<void(uint64_t done, uint64_t total)> progress = nullptr;
 };
 
 /// Writes the artifact to `path`, atomically: on failure or interruption the former file, if any,

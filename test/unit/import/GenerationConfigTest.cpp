@@ -63,7 +63,7 @@ TEST_F(GenerationFile, LibraryDefaults) {
 
 TEST_F(GenerationFile, Errors) {
   EXPECT_THAT(errorOf(R"({"temperature": -1})"),
-              HasSubstr("generation_config.json: temperature: must not be negative"));
+              HasSubstr("generation_config.json: temperature: must lie in [0, 1e6]"));
   EXPECT_THAT(errorOf(R"({"top_p": 0})"), HasSubstr("top_p"));
   EXPECT_THAT(errorOf(R"({"top_p": 1.5})"), HasSubstr("top_p"));
   EXPECT_THAT(errorOf(R"({"min_p": 2})"), HasSubstr("min_p"));

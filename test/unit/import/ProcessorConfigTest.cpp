@@ -80,7 +80,7 @@ TEST_F(ProcessorFile, Errors) {
   EXPECT_THAT(errorOf(R"({"patch_size": 16})"), HasSubstr("patch_size: 16 differs from 14"));
   EXPECT_THAT(errorOf(R"({"merge_size": 4})"), HasSubstr("merge_size: 4 differs from 2"));
   EXPECT_THAT(errorOf(R"({"temporal_patch_size": 1})"), HasSubstr("temporal_patch_size: 1"));
-  EXPECT_THAT(errorOf(R"({"image_std": [1, 0, 1]})"), HasSubstr("image_std: must be positive"));
+  EXPECT_THAT(errorOf(R"({"image_std": [1, 0, 1]})"), HasSubstr("image_std: must lie in"));
   EXPECT_THAT(errorOf(R"({"image_mean": [1, 1]})"), HasSubstr("image_mean: not a list of 3"));
   EXPECT_THAT(errorOf(R"({"image_mean": [1, "a", 1]})"), HasSubstr("finite numbers"));
   EXPECT_THAT(errorOf(R"({"rescale_factor": 0})"), HasSubstr("rescale_factor"));

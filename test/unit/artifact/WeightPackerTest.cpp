@@ -1,0 +1,210 @@
+#include "qvl/Artifact/WeightPacker.h"
+
+#include "qvl/Import/Failure.h"
+#include "test/unit/import/CheckpointFiles.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace {
+
+using namespace qvl;
+using namespace qvl::test;
+using qvlfmt::ElementType;
+using qvlfmt::Encoding;
+using testing::HasSubstr;
+
+/// A source file whose element i is a distinct bit pattern, finite in every type.
+class Source {
+public:
+  Source(DType dtype, int64_t elements) : dtype(dtype) {
+    for (int64_t i = 0; i < elements; ++i) {
+      // Alternating signs, mantissas that use all bits, exponents below the F16 limit.
+      const uint32_t bits = dtype == DType::F32 ? 0x3F000000u + static_cast<uint32_t>(i) * 2654435u
+                                                : 0x0001u + static_cast<uint32_t>(i) * 37u;
+      const uint32_t pattern =
+          dtype == DType::F32 ? (bits & 0xBFFFFFFFu) : (bits & 0xBBFFu) | ((i & 1) << 15);
+      data.append(reinterpret_cast<const char *>(&pattern), byteWidth(dtype));
+    }
+    file = directory.write("weights", "12345" + data);
+  }
+
+  TensorInfo info(Shape shape) const {
+    TensorInfo tensor;
+    tensor.canonicalName = tensor.sourceName = "w";
+    tensor.file = file;
+    tensor.dtype = dtype;
+    tensor.shape = std::move(shape);
+    tensor.offset = 5;
+    tensor.bytes = data.size();
+    return tensor;
+  }
+
+  uint32_t pattern(int64_t i) const {
+    uint32_t bits = 0;
+    std::memcpy(&bits, data.data() + i * byteWidth(dtype), byteWidth(dtype));
+    return bits;
+  }
+
+  /// The element as f32, computed from its fields rather than by a conversion of the compiler.
+  float value(int64_t i) const {
+    const uint32_t bits = pattern(i);
+    if (dtype == DType::F32)
+      return std::bit_cast<float>(bits);
+    if (dtype == DType::BF16)
+      return std::bit_cast<float>(bits << 16);
+    const int exponent = (bits >> 10) & 31, mantissa = bits & 1023;
+    const double magnitude =
+        exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
+    return static_cast<float>(bits >> 15 ? -magnitude : magnitude);
+  }
+
+private:
+  TemporaryDirectory directory;
+  DType dtype;
+  std::string data;
+  std::string file;
+};
+
+std::string pack(const WeightDescription &weight, uint64_t blockBytes) {
+  std::string bytes;
+  TensorReader reader;
+  EXPECT_EQ(messageOf(packWeight(weight, reader, blockBytes,
+                                 [&](llvm::ArrayRef<char> block) {
+                                   bytes.append(block.data(), block.size());
+                                   return llvm::Error::success();
+                                 })),
+            "");
+  return bytes;
+}
+
+/// Stored element `index` as f32.
+float storedValue(const std::string &bytes, ElementType element, int64_t index) {
+  uint32_t bits = 0;
+  if (element == ElementType::F32) {
+    std::memcpy(&bits, bytes.data() + index * 4, 4);
+    return std::bit_cast<float>(bits);
+  }
+  std::memcpy(&bits, bytes.data() + index * 2, 2);
+  return std::bit_cast<float>(bits << 16);
+}
+
+struct PanelCase {
+  const char *name;
+  DType dtype;
+  ElementType element;
+  int64_t rows, columns, panelRows, group, padRows, padColumns;
+};
+
+class PackedPanels : public testing::TestWithParam<PanelCase> {};
+
+const PanelCase kPanelCases[] = {
+    {"Bf16Exact", DType::BF16, ElementType::BF16, 64, 48, 32, 2, 64, 48},
+    {"Bf16Ragged", DType::BF16, ElementType::BF16, 70, 37, 32, 2, 96, 38},
+    {"Bf16FarPadding", DType::BF16, ElementType::BF16, 5, 3, 32, 2, 128, 64},
+    {"Bf16Widened", DType::BF16, ElementType::F32, 33, 40, 32, 1, 64, 40},
+    {"F16Widened", DType::F16, ElementType::F32, 40, 33, 32, 1, 64, 33},
+    {"F32", DType::F32, ElementType::F32, 70, 129, 32, 1, 96, 130},
+    {"F32Groups", DType::F32, ElementType::F32, 17, 30, 16, 4, 32, 32},
+    {"SingleRow", DType::F32, ElementType::F32, 1, 1, 32, 1, 32, 1},
+};
+
+TEST_P(PackedPanels, HoldEveryElementAndZeros) {
+  const PanelCase &c = GetParam();
+  const Source source(c.dtype, c.rows * c.columns);
+  const WeightDescription weight = {
+      "w",
+      {c.rows, c.columns},
+      Encoding(c.panelRows, c.group, c.padRows, c.padColumns, c.element),
+      source.info({c.rows, c.columns})};
+  for (uint64_t blockBytes : {uint64_t{1}, uint64_t{10000}, uint64_t{1} << 30}) {
+    const std::string bytes = pack(weight, blockBytes);
+    ASSERT_EQ(bytes.size(), llvm::cantFail(storedBytes(weight)));
+    for (int64_t row = 0; row < c.padRows; ++row)
+      for (int64_t column = 0; column < c.padColumns; ++column) {
+        // [pad_n / n][pad_k / g][n][g]
+        const int64_t panel = row / c.panelRows, groups = c.padColumns / c.group;
+        const int64_t index =
+            ((panel * groups + column / c.group) * c.panelRows + row % c.panelRows) * c.group +
+            column % c.group;
+        const bool inside = row < c.rows && column < c.columns;
+        const float expected = inside ? source.value(row * c.columns + column) : 0.0f;
+        ASSERT_EQ(std::bit_cast<uint32_t>(storedValue(bytes, c.element, index)),
+                  std::bit_cast<uint32_t>(expected))
+            << "row " << row << " column " << column << " block " << blockBytes;
+      }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PackedPanels, testing::ValuesIn(kPanelCases),
+                         [](const auto &info) { return std::string(info.param.name); });
+
+TEST(PackedVector, IsWidened) {
+  for (DType dtype : {DType::BF16, DType::F16, DType::F32}) {
+    const Source source(dtype, 1000);
+    const WeightDescription weight = {
+        "w", {1000}, Encoding(0, 1, 1000, 1, ElementType::F32), source.info({1000})};
+    for (uint64_t blockBytes : {uint64_t{1}, uint64_t{256}, uint64_t{1} << 30}) {
+      const std::string bytes = pack(weight, blockBytes);
+      ASSERT_EQ(bytes.size(), 4000u);
+      for (int64_t i = 0; i < 1000; ++i)
+        ASSERT_EQ(storedValue(bytes, ElementType::F32, i), source.value(i)) << i;
+    }
+  }
+}
+
+TEST(PackedVector, Bf16StaysExact) {
+  const Source source(DType::BF16, 100);
+  const WeightDescription weight = {
+      "w", {100}, Encoding(0, 1, 100, 1, ElementType::BF16), source.info({100})};
+  const std::string bytes = pack(weight, 64);
+  for (int64_t i = 0; i < 100; ++i)
+    EXPECT_EQ(storedValue(bytes, ElementType::BF16, i), source.value(i));
+}
+
+/// The patch kernel [V, C, T, P, P] is the matrix [V, C*T*P*P].
+TEST(PackedPanel, ConvolutionKernel) {
+  const Source source(DType::BF16, 4 * 24);
+  const Encoding encoding(32, 2, 32, 24, ElementType::BF16);
+  const WeightDescription kernel = {"w", {4, 24}, encoding, source.info({4, 3, 2, 2, 2})};
+  const WeightDescription matrix = {"w", {4, 24}, encoding, source.info({4, 24})};
+  EXPECT_EQ(pack(kernel, 1000), pack(matrix, 1000));
+}
+
+TEST(StoredBytes, Contradictions) {
+  const Source source(DType::F32, 64);
+  const auto error = [&](Shape shape, Encoding encoding, DType dtype = DType::F32) {
+    WeightDescription weight = {"w", std::move(shape), encoding, source.info({8, 8})};
+    weight.source.dtype = dtype;
+    llvm::Error error = storedBytes(weight).takeError();
+    EXPECT_EQ(failureKind(error), FailureKind::Internal);
+    return messageOf(std::move(error));
+  };
+  EXPECT_THAT(error({8, 8}, Encoding(32, 2, 32, 8, ElementType::BF16)),
+              HasSubstr("weight 'w': F32 cannot be stored as BF16 without loss"));
+  EXPECT_THAT(error({16, 8}, Encoding(32, 2, 32, 8, ElementType::BF16), DType::F16),
+              HasSubstr("F16 cannot be stored as BF16"));
+  EXPECT_THAT(error({8, 9}, Encoding(32, 1, 32, 9, ElementType::F32)), HasSubstr("differ in size"));
+  EXPECT_THAT(error({64}, Encoding(32, 1, 64, 1, ElementType::F32)), HasSubstr("need a matrix"));
+  EXPECT_THAT(error({8, 8}, Encoding(0, 1, 8, 8, ElementType::F32)), HasSubstr("one dimension"));
+  EXPECT_THAT(error({8, 8}, Encoding(32, 0, 32, 8, ElementType::F32)), HasSubstr("k_group"));
+  EXPECT_THAT(error({8, 8}, Encoding(32, 1, 8, 8, ElementType::F32)), HasSubstr("whole panels"));
+  EXPECT_THAT(error({8, 8}, Encoding(4, 1, 4, 8, ElementType::F32)), HasSubstr("do not cover"));
+  EXPECT_THAT(error({8, 8}, Encoding(32, 1, int64_t{1} << 40, int64_t{1} << 40, ElementType::F32)),
+              HasSubstr("overflow"));
+}
+
+TEST(PackWeight, ReportsATruncatedSource) {
+  const Source source(DType::F32, 64);
+  WeightDescription weight = {
+      "w", {16, 8}, Encoding(32, 1, 32, 8, ElementType::F32), source.info({16, 8})};
+  weight.source.bytes = 512;
+  TensorReader reader;
+  const auto sink = [](llvm::ArrayRef<char>) { return llvm::Error::success(); };
+  EXPECT_THAT(messageOf(packWeight(weight, reader, 1 << 20, sink)),
+              HasSubstr("weights: truncated: the file ends inside tensor 'w'"));
+}
+
+} // namespace
