@@ -112,11 +112,11 @@ absl::Status Verification::checkMeaning(const qvlfmt::Artifact &artifact) const 
     return absl::InvalidArgumentError("header and metadata name different format versions");
   if (!artifact.model() || !artifact.tokenizer())
     return absl::InvalidArgumentError("model facts or tokenizer are missing");
+  if (countOf(artifact.targets()) == 0)
+    return absl::InvalidArgumentError("there is no target");
   QVLRT_RETURN_IF_ERROR(verifyFacts(*artifact.model()));
   QVLRT_RETURN_IF_ERROR(verifyTokenizer(*artifact.tokenizer()));
   QVLRT_RETURN_IF_ERROR(verifyWeights(artifact, {header.weights_offset, header.file_bytes}));
-  if (countOf(artifact.targets()) == 0)
-    return absl::InvalidArgumentError("there is no target");
   for (const qvlfmt::Target *target : *artifact.targets())
     QVLRT_RETURN_IF_ERROR(verifyTarget(*target, countOf(artifact.weights())));
   return absl::OkStatus();

@@ -146,7 +146,7 @@ absl::StatusOr<std::unique_ptr<Device>> createCpuDevice(const CpuDeviceOptions &
   std::optional<std::string> requested = options.features;
   if (const char *variable = std::getenv("QVL_CPU_FEATURES"); !requested && variable && *variable)
     requested = variable;
-  QVLRT_ASSIGN_OR_RETURN(CpuFeatures features, chooseFeatures(requested));
+  QVLRT_ASSIGN_OR_RETURN(CpuFeatures features, chooseFeatures(requested, machineFeatures()));
   QVLRT_ASSIGN_OR_RETURN(
       std::unique_ptr<ThreadPool> pool,
       ThreadPool::create(options.threads == 0 ? availableCpus() : options.threads));

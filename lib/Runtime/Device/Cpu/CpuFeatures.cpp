@@ -91,8 +91,8 @@ CpuFeatures machineFeatures() {
   return features;
 }
 
-absl::StatusOr<CpuFeatures> chooseFeatures(const std::optional<std::string> &requested) {
-  CpuFeatures machine = machineFeatures();
+absl::StatusOr<CpuFeatures> chooseFeatures(const std::optional<std::string> &requested,
+                                           CpuFeatures machine) {
   if (!requested)
     return machine;
   CpuFeatures chosen = 0;

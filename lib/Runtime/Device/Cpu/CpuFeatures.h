@@ -21,9 +21,11 @@ std::optional<CpuFeatures> parseFeatureSet(std::string_view name);
 /// What CPUID reports and the operating system saves on a context switch (XCR0).
 CpuFeatures machineFeatures();
 
-/// The features to use: those of the machine, or those of `requested`, a comma separated list of
-/// feature sets. Error: InvalidArgument for an unknown name or a set that the machine lacks.
-absl::StatusOr<CpuFeatures> chooseFeatures(const std::optional<std::string> &requested);
+/// The features to use of a machine that has `machine`: all, or those of `requested`, a comma
+/// separated list of feature sets. Error: InvalidArgument for an unknown name or a set that the
+/// machine lacks.
+absl::StatusOr<CpuFeatures> chooseFeatures(const std::optional<std::string> &requested,
+                                           CpuFeatures machine);
 
 /// Names of the feature sets inside `features`, best last: "v3, v4, v4+bf16"; "none" when it is
 /// below v3.
