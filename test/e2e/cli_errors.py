@@ -62,20 +62,23 @@ class Suite:
 
 
 def usage_errors(suite):
+    """The command line is refused before the artifact is looked for."""
+    def case(name, arguments, *words):
+        suite.case(name, ["model.qvl", *arguments], USAGE, *words, model=None)
+
     suite.case("no artifact", [], USAGE, "FILE.qvl", model=None)
-    suite.case("no prompt in a pipe", [], USAGE, "terminal")
-    suite.case("unknown option", ["--prompt=a", "--no-such-option"], USAGE, "--no-such-option")
-    suite.case("second artifact", ["other.qvl", "--prompt=a"], USAGE, "other.qvl")
+    case("no prompt in a pipe", [], "terminal")
+    case("unknown option", ["--prompt=a", "--no-such-option"], "--no-such-option")
+    case("second artifact", ["other.qvl", "--prompt=a"], "other.qvl")
     for option in ("max-new-tokens=0", "max-new-tokens=ten", "temperature=-1", "temperature=nan",
                    "top-k=-1", "top-p=0", "top-p=1.5", "min-p=2", "repetition-penalty=0", "seed=-1",
                    "seed=1e3", "threads=0", "prefill-chunk=0", "kv-memory=lots", "max-pixels=0",
                    "logits=some", "device=tpu", "device=cuda:x", "stop=", "dump-dir=", "fps=0",
                    "expected-output=logits", "expected-output=nothing=x.npy"):
-        name = option.split("=")[0]
-        suite.case("--" + option, ["--prompt=a", "--" + option], USAGE, "--" + name)
-    suite.case("messages and prompt", ["--messages=a.json", "--prompt=a"], USAGE, "--messages")
-    suite.case("json without a request", ["--json"], USAGE, "--prompt")
-    suite.case("option given twice", ["--prompt=a", "--prompt=b"], USAGE, "--prompt")
+        case("--" + option, ["--prompt=a", "--" + option], "--" + option.split("=")[0])
+    case("messages and prompt", ["--messages=a.json", "--prompt=a"], "--messages")
+    case("json without a request", ["--json"], "--prompt")
+    case("option given twice", ["--prompt=a", "--prompt=b"], "--prompt")
 
 
 def prompt_errors(suite):
@@ -89,13 +92,13 @@ def prompt_errors(suite):
                                         "--max-new-tokens=1"], DONE)
     suite.case("placeholder without a picture", ["--prompt=<|image_pad|>", "--allow-special"],
                BAD_INPUT)
-    long_prompt = "word " * 3000
+    long_prompt = "word " * 200
     suite.case("prompt beyond the context", ["--prompt=" + long_prompt, "--max-context=100"],
                BAD_INPUT, "context", "100")
     suite.case("context beyond the artifact", ["--prompt=a", "--max-context=999999999"], BAD_INPUT,
                "999999999")
     suite.case("KV memory below a page", ["--prompt=a", "--kv-memory=1"], BAD_INPUT, "kv-memory")
-    suite.case("KV memory below the prompt", ["--prompt=" + long_prompt, "--kv-memory=1M"],
+    suite.case("KV memory below the prompt", ["--prompt=" + long_prompt, "--kv-memory=200K"],
                BAD_INPUT, "kv-memory")
     suite.case("CUDA without support", ["--prompt=a", "--device=cuda"], BAD_INPUT, "CUDA")
     suite.case("a certain CUDA device", ["--prompt=a", "--device=cuda:1"], BAD_INPUT, "CUDA")
@@ -184,7 +187,7 @@ def artifact_errors(suite):
     for name, contents in damaged(data):
         suite.results.run(name, check, name, contents)
     copy = bytearray(data)
-    copy[struct.unpack_from("<Q", data, 40)[0] + 100] ^= 1
+    copy[struct.unpack_from("<Q", data, 40)[0]] ^= 1
     path = suite.path("weights.qvl", bytes(copy))
     suite.case("corrupt weight, --verify", [path, "--prompt=a", "--verify"], BAD_INPUT, "weights.qvl",
                model=None)
@@ -214,17 +217,18 @@ def output_errors(suite):
         return expect(done, SYSTEM_FAILED, "standard output")
 
     def full_disk():
-        """A limit on file sizes stands in for a full disk."""
+        """A limit on file sizes stands in for a full disk; the pixel values are above it."""
         def limit():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
 
         folder = suite.path("full")
-        done = suite.tool(artifact(suite.artifacts, "shapes-vl.qvl"), *ask, f"--dump-dir={folder}",
-                          preexec_fn=limit)
+        picture = os.path.join(SOURCE, "models", "samples", "10-describe-large.png")
+        done = suite.tool(artifact(suite.artifacts, "shapes-vl.qvl"), *ask, f"--image={picture}",
+                          f"--dump-dir={folder}", preexec_fn=limit)
         line = expect(done, SYSTEM_FAILED, folder)
-        big = [name for name in os.listdir(folder) if name.startswith("logits") or ".tmp" in name]
-        assert not big, f"{big} are left behind"
+        left = [name for name in os.listdir(folder) if "pixel_values" in name or ".tmp" in name]
+        assert not left, f"{left} are left behind"
         return line
 
     suite.results.run("stdout is full", full_stdout)
@@ -238,7 +242,7 @@ def interrupted(suite):
         command = [suite.tool.path, artifact(suite.artifacts, "mini_f32.qvl"), "--prompt=Go on.",
                    "--greedy", "--max-new-tokens=1000000", f"--dump-dir={folder}"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(0.5)
+        time.sleep(0.2)
         assert process.poll() is None, "the answer ended before the interruption"
         process.send_signal(signal.SIGINT)
         process.stdout, stdout = None, process.stdout

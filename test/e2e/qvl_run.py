@@ -60,7 +60,7 @@ class Results:
     def finish(self):
         """Prints the last line and ends the program."""
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
-        sys.exit(1 if self.failed or not self.passed else 0)
+        sys.exit(1 if self.failed else 0)
 
 
 class Skip(Exception):
