@@ -154,11 +154,10 @@ void LinearEmitter::addLine(TileForm form, Value inputRow, const Columns &tile, 
     weights.push_back(
         target.loadPanelLine(b, elementPointer(b, panel.getElement(), panelLines, lineOffset),
                              tile.vectorsPerPanel, group));
-  Value k = product(b, line, group);
+  Value inputs = elementPointer(b, f32, inputRow, product(b, line, group));
   for (int64_t step = 0; step < steps; ++step) {
     for (int64_t row = 0; row < form.rows; ++row) {
-      Value offset = sum(b, k, row * depth + step);
-      Value x = load(b, f32, elementPointer(b, f32, inputRow, offset));
+      Value x = load(b, f32, elementPointer(b, f32, inputs, row * depth + step));
       Value xs = vector::BroadcastOp::create(b, target.vectorType(b.getContext()), x);
       for (int64_t v = 0; v < form.vectors; ++v) {
         Value &chain = sums[row * form.vectors + v];

@@ -81,11 +81,12 @@ void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, 
   auto addProducts = [&](Value d, MutableArrayRef<Value> scores) {
     Value keys =
         elementPointer(b, f32, block.keys, sum(b, product(b, d, block.keyStride), firstKey));
+    Value queries = elementPointer(b, f32, rows.queries, d);
     SmallVector<Value> k;
     for (int64_t v = 0; v < vectors; ++v)
       k.push_back(load(b, vectorType(), elementPointer(b, f32, keys, v * lanes)));
     for (int64_t r = 0; r < rows.rows; ++r) {
-      Value q = load(b, f32, elementPointer(b, f32, rows.queries, sum(b, d, r * rows.stride)));
+      Value q = load(b, f32, elementPointer(b, f32, queries, r * rows.stride));
       Value qs = vector::BroadcastOp::create(b, vectorType(), q);
       for (int64_t v = 0; v < vectors; ++v)
         scores[r * vectors + v] = math::FmaOp::create(b, qs, k[v], scores[r * vectors + v]);
@@ -140,8 +141,8 @@ void OnlineSoftmax::emitProbabilitiesOfRow(Value row, Value count) {
     store(b, probability, pointers[v]);
     total = arith::AddFOp::create(b, total, probability);
   }
-  Value before_ = vector::BroadcastOp::create(b, vectorType(), before);
-  Value decay = math::ExpOp::create(b, arith::SubFOp::create(b, before_, maxima));
+  Value previous = vector::BroadcastOp::create(b, vectorType(), before);
+  Value decay = math::ExpOp::create(b, arith::SubFOp::create(b, previous, maxima));
   Value sumPointer = scratchRow(layout.sums(), row, kWidestLanes);
   store(b, math::FmaOp::create(b, load(b, vectorType(), sumPointer), decay, total), sumPointer);
   Value output = scratchRow(layout.output(), row, layout.paddedHeadDim());
@@ -166,11 +167,12 @@ void OnlineSoftmax::emitValues(const QueryRows &rows, const KeyBlock &block, int
   Value scoreRow = scratchRow(layout.scores(), rows.first, kKeyBlock);
   auto addKey = [&](Value key, MutableArrayRef<Value> sums) {
     Value head = elementPointer(b, f32, block.values, product(b, key, block.valueStride));
+    Value column = elementPointer(b, f32, scoreRow, key);
     SmallVector<Value> values;
     for (int64_t v = 0; v < vectors; ++v)
       values.push_back(loadHead(head, firstVector + v));
     for (int64_t r = 0; r < rows.rows; ++r) {
-      Value p = load(b, f32, elementPointer(b, f32, scoreRow, sum(b, key, r * kKeyBlock)));
+      Value p = load(b, f32, elementPointer(b, f32, column, r * kKeyBlock));
       Value ps = vector::BroadcastOp::create(b, vectorType(), p);
       for (int64_t v = 0; v < vectors; ++v)
         sums[r * vectors + v] = math::FmaOp::create(b, ps, values[v], sums[r * vectors + v]);

@@ -31,7 +31,10 @@ Value elementPointer(ImplicitLocOpBuilder &b, Type element, Value base, Value in
 Value elementPointer(ImplicitLocOpBuilder &b, Type element, Value base, int64_t index) {
   if (index == 0)
     return base;
-  return elementPointer(b, element, base, constantIndex(b, index));
+  if (!llvm::isInt<32>(index)) // beyond the constant indices of a GEP
+    return elementPointer(b, element, base, constantIndex(b, index));
+  LLVM::GEPArg offset = static_cast<int32_t>(index);
+  return LLVM::GEPOp::create(b, pointerType(b), element, base, offset);
 }
 
 Value load(ImplicitLocOpBuilder &b, Type type, Value pointer) {

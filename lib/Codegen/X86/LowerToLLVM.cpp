@@ -11,9 +11,10 @@ namespace mlir::qvl {
 LogicalResult lowerToLLVMDialect(ModuleOp module) {
   PassManager manager(module.getContext());
   OpPassManager &functions = manager.nest<func::FuncOp>();
-  // Index arithmetic of the emitters folds here; the constants it leaves become displacements.
-  functions.addPass(createCanonicalizerPass());
+  // The emitters repeat constants and index arithmetic: one of each is left, and what folds becomes
+  // a displacement.
   functions.addPass(createCSEPass());
+  functions.addPass(createCanonicalizerPass());
   // Functions of math become polynomials before any pass could turn them into calls of a library.
   functions.addPass(createExpandMathPass());
   // Whole transfers are unrolled: the default spills them to the stack inside the loop.
