@@ -91,31 +91,37 @@ struct PanelShape {
 /// writes across rows both stay in the first-level cache.
 static constexpr int64_t kTileGroups = 16;
 
-/// Packs `rowCount` <= n rows of `rows` into one zeroed panel [pad_k / group][n][group].
-template <typename Source, typename Stored>
+/// Packs `rowCount` <= n rows of `rows` into one zeroed panel [pad_k / group][n][group]. The group
+/// is `Group`, or the shape's where that is 0; a constant one makes the inner loop a single move.
+template <int64_t Group, typename Source, typename Stored>
 static void packPanel(const Source *rows, int64_t rowCount, const PanelShape &shape,
                       Stored *panel) {
-  const int64_t tileColumns = kTileGroups * shape.group;
-  for (int64_t first = 0; first < shape.columns; first += tileColumns) {
-    const int64_t last = std::min(first + tileColumns, shape.columns);
+  const int64_t group = Group == 0 ? shape.group : Group;
+  const int64_t wholeColumns = shape.columns / group * group;
+  for (int64_t first = 0; first < wholeColumns; first += kTileGroups * group) {
+    const int64_t last = std::min(first + kTileGroups * group, wholeColumns);
     for (int64_t row = 0; row < rowCount; ++row) {
       const Source *source = rows + row * shape.columns;
-      for (int64_t begin = first; begin < last; begin += shape.group) {
-        Stored *target = panel + begin * shape.panelRows + row * shape.group;
-        const int64_t end = std::min(begin + shape.group, last);
-        for (int64_t column = begin; column < end; ++column)
-          target[column - begin] = source[column];
-      }
+      for (int64_t begin = first; begin < last; begin += group)
+        for (int64_t column = 0; column < group; ++column)
+          panel[begin * shape.panelRows + row * group + column] = source[begin + column];
     }
   }
+  for (int64_t row = 0; row < rowCount; ++row)
+    for (int64_t column = wholeColumns; column < shape.columns; ++column)
+      panel[wholeColumns * shape.panelRows + row * group + column - wholeColumns] =
+          rows[row * shape.columns + column];
 }
 
 template <typename Source, typename Stored>
 static void packPanels(const char *rows, int64_t rowCount, const PanelShape &shape, char *panels) {
+  const auto pack = shape.group == 1   ? packPanel<1, Source, Stored>
+                    : shape.group == 2 ? packPanel<2, Source, Stored>
+                                       : packPanel<0, Source, Stored>;
   for (int64_t row = 0; row < rowCount; row += shape.panelRows)
-    packPanel(reinterpret_cast<const Source *>(rows) + row * shape.columns,
-              std::min(shape.panelRows, rowCount - row), shape,
-              reinterpret_cast<Stored *>(panels) + row / shape.panelRows * shape.panelSize);
+    pack(reinterpret_cast<const Source *>(rows) + row * shape.columns,
+         std::min(shape.panelRows, rowCount - row), shape,
+         reinterpret_cast<Stored *>(panels) + row / shape.panelRows * shape.panelSize);
 }
 
 template <typename Source> static void widen(const char *source, int64_t count, char *target) {
