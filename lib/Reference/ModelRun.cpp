@@ -116,6 +116,9 @@ int64_t ModelRun::chooseId(const Tensor &logits, double repetitionPenalty) const
 }
 
 FailureOr<Continuation> ModelRun::continueGreedily(Tensor logits, const GreedyOptions &options) {
+  if (logits.rank() != 2 || logits.rows() != 1 || logits.size() == 0)
+    return language.emitOpError() << "goes on after one row of logits, not after " << logits.size()
+                                  << " values";
   Continuation continuation;
   for (int64_t i = 0; i < options.maxNewTokens; ++i) {
     int64_t id = chooseId(logits, options.repetitionPenalty);

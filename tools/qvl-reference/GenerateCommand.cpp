@@ -8,6 +8,8 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <numeric>
+
 using namespace mlir::qvl::reference;
 
 namespace qvlref {
@@ -30,13 +32,25 @@ VisionOperands toOperands(const qvlrt::VisionInput &input) {
           toTensor({length(plan.cuSeqlens)}, plan.cuSeqlens)};
 }
 
-TokenRows toRows(const qvlrt::ProcessedRequest &request, Tensor features) {
+/// The prompt; `allLogits` asks for those of every position.
+TokenRows toRows(const qvlrt::ProcessedRequest &request, Tensor features, bool allLogits) {
   auto tokens = static_cast<int64_t>(request.ids.size());
+  std::vector<int64_t> logitRows(allLogits ? tokens : 1);
+  std::iota(logitRows.begin(), logitRows.end(), allLogits ? 0 : tokens - 1);
   return {request.ids,
           toTensor({3, tokens}, request.positions),
           std::move(features),
           {request.featureRows.begin(), request.featureRows.end()},
-          {tokens - 1}};
+          std::move(logitRows)};
+}
+
+/// Takes the last row off `tensor`.
+Tensor popLastRow(Tensor &tensor) {
+  int64_t last = tensor.rows() - 1, columns = tensor.columns();
+  Tensor row({1, columns}, {tensor.row(last), tensor.row(last) + columns});
+  tensor.values.resize(last * columns);
+  tensor.shape[0] = last;
+  return row;
 }
 
 /// One run of a request: the steps in order, each with its probes.
@@ -56,6 +70,7 @@ private:
   const GenerateOptions &options;
   ProbeFolder probes;
   Tensor features{{0, 0}}; ///< of all images, then of all videos
+  Tensor promptLogits;     ///< of the positions before the last one, when asked for
   Continuation continuation;
   int64_t promptTokens = 0;
 };
@@ -84,16 +99,18 @@ llvm::Error Answer::run(const qvlrt::ProcessedRequest &request) {
     return error;
   if (llvm::Error error = probes.beginStep("prefill"))
     return error;
-  mlir::FailureOr<Tensor> logits = run->advance(toRows(request, features));
+  mlir::FailureOr<Tensor> logits = run->advance(toRows(request, features, options.allLogits));
   if (mlir::failed(logits))
     return alreadyReported();
+  Tensor last = popLastRow(*logits);
+  promptLogits = std::move(*logits);
   promptTokens = run->length();
   if (llvm::Error error = probes.beginStep("decode"))
     return error;
   const ::qvl::GenerationConfig &defaults = model.imported().generation;
   mlir::FailureOr<Continuation> continued = run->continueGreedily(
-      std::move(*logits), {promptTokens + request.ropeDelta, options.maxNewTokens, defaults.eosIds,
-                           options.repetitionPenalty.value_or(defaults.repetitionPenalty)});
+      std::move(last), {promptTokens + request.ropeDelta, options.maxNewTokens, defaults.eosIds,
+                        options.repetitionPenalty.value_or(defaults.repetitionPenalty)});
   if (mlir::failed(continued))
     return alreadyReported();
   continuation = std::move(*continued);
@@ -127,11 +144,10 @@ llvm::Error Answer::writeTensors() const {
   if (features.rows() > 0)
     if (llvm::Error error = write("vision_features", features, builder.getF32Type()))
       return error;
-  Tensor logits;
+  Tensor logits = promptLogits;
   for (const Tensor &row : continuation.logits)
     logits.values.insert(logits.values.end(), row.values.begin(), row.values.end());
-  auto rows = static_cast<int64_t>(continuation.logits.size());
-  logits.shape = {rows, logits.size() / rows};
+  logits.shape[0] += static_cast<int64_t>(continuation.logits.size());
   if (llvm::Error error = write("logits", logits, builder.getF32Type()))
     return error;
   return write("generated_ids", indexTensor(continuation.ids), builder.getI64Type());

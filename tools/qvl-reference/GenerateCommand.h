@@ -16,6 +16,7 @@ struct GenerateOptions {
   qvlrt::PromptArguments prompt; ///< what the command line says instead
   int64_t maxNewTokens = 256;
   std::optional<double> repetitionPenalty; ///< instead of the checkpoint's
+  bool allLogits = false;                  ///< of every prompt position, not of the last one only
   std::string output;                      ///< folder for features, logits and ids, or empty
   std::string probe;                       ///< folder, or empty
   mlir::qvl::reference::Precision precision = mlir::qvl::reference::Precision::F32;

@@ -102,6 +102,17 @@ struct CommandLine {
                                     cl::desc("instead of the checkpoint's"), cl::sub(generate),
                                     cl::cat(category)};
 
+  enum class Logits { Last, All };
+  cl::opt<Logits> logits{
+      "logits",
+      cl::desc("rows of logits that --output writes"),
+      cl::values(
+          clEnumValN(Logits::Last, "last", "one for each new token (default)"),
+          clEnumValN(Logits::All, "all", "every prompt position, then the further new tokens")),
+      cl::init(Logits::Last),
+      cl::sub(generate),
+      cl::cat(category)};
+
   RunOptions runOptions() const;
   GenerateOptions generateOptions() const;
 };
@@ -131,6 +142,7 @@ GenerateOptions CommandLine::generateOptions() const {
   options.maxNewTokens = maxNewTokens;
   if (repetitionPenalty.getNumOccurrences())
     options.repetitionPenalty = repetitionPenalty;
+  options.allLogits = logits == Logits::All;
   options.output = output;
   options.probe = probe;
   options.precision = precision;

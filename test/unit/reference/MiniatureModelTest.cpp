@@ -154,6 +154,12 @@ TEST_P(MiniatureModelTest, PenalisesWhatWasSeen) {
     EXPECT_EQ(distinct.count(id), 0u) << id;
 }
 
+TEST_P(MiniatureModelTest, GoesOnAfterOneRowOnly) {
+  ScopedDiagnosticHandler handler(&context, [](Diagnostic &) {});
+  EXPECT_TRUE(failed(run->continueGreedily(Tensor({2, 64}), {0, 1, {}, 1})));
+  EXPECT_TRUE(failed(run->continueGreedily(Tensor({0, 64}), {0, 1, {}, 1})));
+}
+
 INSTANTIATE_TEST_SUITE_P(Precisions, MiniatureModelTest,
                          ::testing::Values(Precision::F64, Precision::F32), [](const auto &info) {
                            return info.param == Precision::F64 ? "f64" : "f32";
