@@ -33,6 +33,8 @@ private:
   void emitSegment(Value head, Value first, Value end, Value rowBegin, Value rowEnd);
   void copyQueries(Value source, Value rows, Value paddedRows);
   void transposeKeys(Value source, Value count);
+  void transposeSquare(Value source, Value destination, int64_t width);
+  void transposeInRegisters(MutableArrayRef<Value> square);
   Value headOf(Value buffer, Value row, Value head) {
     Value offset = sum(b, product(b, row, rowStride), product(b, head, layout.headDim));
     return elementPointer(b, b.getF32Type(), buffer, offset);
@@ -132,20 +134,64 @@ void AttentionEmitter::copyQueries(Value source, Value rows, Value paddedRows) {
   forLoop(b, rows, paddedRows, 1, [&](Value row) { fill(row, [&](int64_t) { return zero; }); });
 }
 
+/// Keys to lanes: whole squares through registers, the keys behind them one by one.
 void AttentionEmitter::transposeKeys(Value source, Value count) {
   Type f32 = b.getF32Type();
-  forLoop(b, constantIndex(b, 0), count, 1, [&](Value key) {
-    Value head = elementPointer(b, f32, source, product(b, key, rowStride));
-    Value column = elementPointer(b, f32, scratch, sum(b, key, layout.keys()));
-    for (int64_t v = 0; v < softmax.headVectors(); ++v) {
-      Value loaded = softmax.loadHead(head, v);
-      for (int64_t lane = 0; lane < target.lanes() && v * target.lanes() + lane < layout.headDim;
-           ++lane) {
-        Value element = vector::ExtractOp::create(b, loaded, lane);
-        store(b, element, elementPointer(b, f32, column, (v * target.lanes() + lane) * kKeyBlock));
-      }
-    }
+  int64_t lanes = target.lanes(), wholeHead = layout.headDim / lanes * lanes;
+  Value wholeKeys = roundDown(b, count, lanes), zero = constantIndex(b, 0);
+  auto place = [&](Value key, Value d) {
+    return elementPointer(b, f32, scratch,
+                          sum(b, sum(b, product(b, d, kKeyBlock), key), layout.keys()));
+  };
+  forLoop(b, zero, wholeKeys, lanes, [&](Value key) {
+    Value heads = elementPointer(b, f32, source, product(b, key, rowStride));
+    forLoop(b, zero, constantIndex(b, wholeHead), lanes, [&](Value d) {
+      transposeSquare(elementPointer(b, f32, heads, d), place(key, d), lanes);
+    });
+    if (Value d = constantIndex(b, wholeHead); wholeHead < layout.headDim)
+      transposeSquare(elementPointer(b, f32, heads, d), place(key, d), layout.headDim - wholeHead);
   });
+  forLoop(b, wholeKeys, count, 1, [&](Value key) {
+    Value head = elementPointer(b, f32, source, product(b, key, rowStride));
+    forLoop(b, zero, constantIndex(b, layout.headDim), 1, [&](Value d) {
+      store(b, load(b, f32, elementPointer(b, f32, head, d)), place(key, d));
+    });
+  });
+}
+
+/// Transposes as many keys as a vector has lanes, `width` elements of each.
+void AttentionEmitter::transposeSquare(Value source, Value destination, int64_t width) {
+  Type f32 = b.getF32Type();
+  int64_t lanes = target.lanes();
+  VectorType type = target.vectorType(b.getContext());
+  Value mask = width < lanes ? laneMask(b, lanes, constantIndex(b, width)) : Value();
+  SmallVector<Value> square;
+  for (int64_t key = 0; key < lanes; ++key) {
+    Value pointer = elementPointer(b, f32, source, key * rowStride);
+    square.push_back(mask ? maskedLoad(b, type, pointer, mask) : load(b, type, pointer));
+  }
+  transposeInRegisters(square);
+  for (int64_t d = 0; d < width; ++d)
+    store(b, square[d], elementPointer(b, f32, destination, d * kKeyBlock));
+}
+
+/// Exchanges the off-diagonal blocks of 1, 2, 4, ... lanes of a square of vectors.
+void AttentionEmitter::transposeInRegisters(MutableArrayRef<Value> square) {
+  int64_t lanes = square.size();
+  for (int64_t block = 1; block < lanes; block *= 2) {
+    SmallVector<int64_t> low, high; // lanes of the pair of vectors, numbered through
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      low.push_back(lane & block ? lanes + lane - block : lane);
+      high.push_back(lane & block ? lanes + lane : lane + block);
+    }
+    for (int64_t first = 0; first < lanes; ++first) {
+      if (first & block)
+        continue;
+      Value upper = square[first], lower = square[first + block];
+      square[first] = vector::ShuffleOp::create(b, upper, lower, low);
+      square[first + block] = vector::ShuffleOp::create(b, upper, lower, high);
+    }
+  }
 }
 
 } // namespace

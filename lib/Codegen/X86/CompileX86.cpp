@@ -108,17 +108,19 @@ FailureOr<std::string> compileX86(ArrayRef<func::FuncOp> kernels, const X86Featu
   if (dumper.enabled())
     for (auto kernel : module->getOps<func::FuncOp>())
       dumper.write(kernel.getName(), "mlir", [&](llvm::raw_ostream &out) { kernel->print(out); });
-  if (failed(lowerToLLVMDialect(*module)) || failed(lintKernels(*module)))
+  if (failed(lowerToLLVMDialect(*module)))
     return failure();
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated = translateAndOptimize(*module, context, features);
-  if (!translated)
+  if (!translated || failed(lintStack(*translated, module->getLoc())))
     return failure();
   if (dumper.enabled())
     dumpLLVM(*translated, features, dumper);
   FailureOr<std::string> object = generateCode(*translated, features, CodeForm::Object);
   if (failed(object))
     return module->emitError("LLVM cannot generate code for the kernels");
+  if (failed(lintSymbols(*object, module->getLoc())))
+    return failure();
   return linkSharedObject(*object, module->getLoc());
 }
 

@@ -18,10 +18,6 @@ LogicalResult emitKernels(ModuleOp module, const X86FeatureSet &features);
 /// Lowers ABI functions to the LLVM dialect.
 LogicalResult lowerToLLVMDialect(ModuleOp module);
 
-/// Checks what a kernel may not do: call or refer to anything but memcpy, memmove and memset, or
-/// allocate stack memory outside its entry block, which would grow with the number of tiles.
-LogicalResult lintKernels(ModuleOp module);
-
 /// LLVM IR of the module, optimised for the feature set. Null on error.
 std::unique_ptr<llvm::Module> translateAndOptimize(ModuleOp module, llvm::LLVMContext &context,
                                                    const X86FeatureSet &features);
@@ -30,6 +26,14 @@ std::unique_ptr<llvm::Module> translateAndOptimize(ModuleOp module, llvm::LLVMCo
 enum class CodeForm { Object, Assembly };
 FailureOr<std::string> generateCode(llvm::Module &module, const X86FeatureSet &features,
                                     CodeForm form);
+
+/// Checks what the code of a kernel may not do: allocate stack memory outside its entry block,
+/// which would grow with the number of tiles.
+LogicalResult lintStack(const llvm::Module &module, Location location);
+
+/// Checks what an object may not need: any symbol but memcpy, memmove and memset, which every
+/// process has. A function of the math library in a kernel would end up here.
+LogicalResult lintSymbols(StringRef object, Location location);
 
 /// Links one object to a shared object. Errors carry the linker's message.
 FailureOr<std::string> linkSharedObject(StringRef object, Location location);

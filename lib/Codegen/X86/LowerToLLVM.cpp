@@ -35,25 +35,4 @@ LogicalResult lowerToLLVMDialect(ModuleOp module) {
   return manager.run(module);
 }
 
-LogicalResult lintKernels(ModuleOp module) {
-  static constexpr StringLiteral allowed[] = {"memcpy", "memmove", "memset"};
-  WalkResult result = module.walk([](Operation *op) {
-    if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op))
-      if (function.isExternal() && !llvm::is_contained(allowed, function.getName())) {
-        function.emitError() << "a kernel would call '" << function.getName()
-                             << "', which the runtime lacks";
-        return WalkResult::interrupt();
-      }
-    if (auto stack = dyn_cast<LLVM::AllocaOp>(op)) {
-      auto function = stack->getParentOfType<LLVM::LLVMFuncOp>();
-      if (stack->getBlock() != &function.front()) {
-        stack.emitError("a kernel would allocate stack memory in a loop");
-        return WalkResult::interrupt();
-      }
-    }
-    return WalkResult::advance();
-  });
-  return failure(result.wasInterrupted());
-}
-
 } // namespace mlir::qvl

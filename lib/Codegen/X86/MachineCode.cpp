@@ -7,8 +7,6 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
-#include <mutex>
-
 namespace mlir::qvl {
 namespace {
 
