@@ -1,6 +1,7 @@
 #include "qvlrt/pre_tokenizer.h"
 
 #include <chrono>
+#include <cstdlib>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -59,6 +60,13 @@ TEST(PreTokenizer, ClassesAreThoseOfUnicode16) {
   for (char32_t point = 0; point < expected.size(); ++point)
     ASSERT_EQ(classify(point), expected[point])
         << "U+" << std::hex << static_cast<std::uint32_t>(point);
+}
+
+TEST(PreTokenizer, ClassTableIsWhatItsGeneratorWrites) {
+  if (std::system("python3 -c '' 2>/dev/null") != 0)
+    GTEST_SKIP() << "python3 is missing";
+  EXPECT_EQ(std::system("python3 " QVL_SOURCE_DIR "/tools/unicode/make_unicode_tables.py --check"),
+            0);
 }
 
 TEST(PreTokenizer, CoversEveryTextWithoutGaps) {
