@@ -8,6 +8,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -24,9 +25,9 @@ LogicalResult reference::checkRows(Operation *op, StringRef what, const Tensor &
 LogicalResult reference::checkRange(Operation *op, StringRef what, const Tensor &index, int64_t low,
                                     int64_t high) {
   for (double value : index.values)
-    if (static_cast<int64_t>(value) < low || static_cast<int64_t>(value) >= high)
-      return op->emitOpError() << what << " " << static_cast<int64_t>(value) << " is outside of ["
-                               << low << ", " << high << ")";
+    if (!(value >= static_cast<double>(low) && value < static_cast<double>(high))) // NaN included
+      return op->emitOpError() << what << " " << llvm::formatv("{0:F0}", value).str()
+                               << " is outside of [" << low << ", " << high << ")";
   return success();
 }
 

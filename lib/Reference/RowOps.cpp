@@ -63,8 +63,7 @@ static LogicalResult checkPermutation(Operation *op, const Tensor &index) {
   return success();
 }
 
-/// Fails unless `segments` starts at 0, never decreases, ends at `rows`, and every group lands in
-/// the segment it comes from.
+/// Fails unless every row lands in the segment it comes from.
 static LogicalResult checkPreserving(RegroupOp op, const Tensor &index, const Tensor &segments,
                                      int64_t rows) {
   std::vector<int64_t> segmentOf(rows, -1);

@@ -52,8 +52,8 @@ struct Continuation {
   bool stopped = false;       ///< by a stop id, not by the limit
 };
 
-/// One sequence on the traced functions @vision and @language of a module. The caches's pages are
-/// taken in order.
+/// One sequence on the traced functions @vision and @language of a module. The pages of its cache
+/// are taken in order.
 class ModelRun {
 public:
   /// `module` must outlive the run. Fails when it lacks @language.

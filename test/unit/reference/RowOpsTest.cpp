@@ -2,6 +2,8 @@
 
 #include "Evaluation.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mlir::qvl;
 using namespace mlir::qvl::reference;
@@ -25,6 +27,8 @@ TEST_F(RowOpsTest, Embed) {
   EXPECT_THAT(x.values, ElementsAre(5, 6, 1, 2, 1, 2, 3, 4));
   EXPECT_THAT(error(kEmbed, {Tensor({1}, {3}), table}), HasSubstr("id 3 is outside of [0, 3)"));
   EXPECT_THAT(error(kEmbed, {Tensor({1}, {-1}), table}), HasSubstr("id -1 is outside of [0, 3)"));
+  EXPECT_THAT(error(kEmbed, {Tensor({1}, {std::nan("")}), table}),
+              HasSubstr("is outside of [0, 3)"));
 }
 
 TEST_F(RowOpsTest, EmbedOfNoIds) {
