@@ -175,7 +175,7 @@ protected:
     std::vector<double> expected = evaluate(s, parts, call);
     ASSERT_EQ(result.size(), expected.size());
     // As in AttentionTest.cpp.
-    double bound = 0x1p-24 * (16 + s.scale() * s.headDim * std::sqrt(double(s.headDim)) / 2);
+    double bound = 0x1p-24 * (6 + std::sqrt(double(s.headDim)) / 2);
     double worst = 0;
     for (size_t i = 0; i < expected.size(); ++i)
       worst = std::max(worst, std::isnan(result[i]) ? 1e9 : std::abs(result[i] - expected[i]));
