@@ -63,7 +63,8 @@ llvm::Expected<std::unique_ptr<AtomicFile>> AtomicFile::create(llvm::StringRef p
 }
 
 llvm::Error AtomicFile::open(Staging staging) {
-  if (staging == Staging::Unnamed)
+  // commit() names such a file through procfs.
+  if (staging == Staging::Unnamed && ::access("/proc/self/fd", X_OK) == 0)
     descriptor = ::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode);
   if (descriptor >= 0)
     return llvm::Error::success();
