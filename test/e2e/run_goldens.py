@@ -24,6 +24,10 @@ from qvl_run import GOLDENS, SOURCE, Results, Skip, Tool, artifact
 STEPS = 24         # generated tokens in the goldens, end ids ignored
 SMALL_GAP = 2e-3   # below this gap of the best two logits rounding may choose the id
 
+# Samples whose printed numbers belong to other pixels than the committed file has: the sum of the
+# pixel values of 03 is 478241.616 with Pillow 12.3 as with ours, the golden file says 478240.128.
+OTHER_PIXELS = {"03-describe-jpeg"}
+
 
 def write_messages(folder, conversation, base):
     path = os.path.join(folder, "messages.json")
@@ -33,6 +37,29 @@ def write_messages(folder, conversation, base):
 
 
 # ------------------------------------------------------------------------------------- shapes-vl
+
+
+def printed(name, found, expected, largest):
+    """Numbers that the golden file holds with five digits, by the rule for single elements."""
+    apart = np.max(np.abs(np.asarray(found, np.float64) - np.asarray(expected)))
+    assert apart <= 1e-4 * largest + 5e-6, f"{name} differ by {apart:.2e}"
+
+
+def check_printed_media(dump, sample):
+    """Sums and first numbers of pixel rows and features."""
+    for name in ("pixel_values", "pixel_values_videos"):
+        if name in sample:
+            golden, pixels = sample[name], dump[name].astype(np.float64)
+            assert list(pixels.shape) == golden["shape"], f"{name} is {pixels.shape}"
+            # The sums were taken in f32.
+            assert abs(pixels.sum() - golden["sum"]) < 1e-6 * golden["sum_abs"], f"sum of {name}"
+            printed(name, pixels[0, :4], golden["row0_first4"], 0)
+    if "features" in sample:
+        golden, features = sample["features"], dump["vision_features"]
+        assert list(features.shape) == golden["shape"], f"features are {features.shape}"
+        largest = np.max(np.abs(features))
+        printed("first feature", features[0, :4], golden["row0_first4"], largest)
+        printed("last feature", features[-1, :4], golden["last_row_first4"], largest)
 
 
 def check_sample(tool, model, sample):
@@ -46,9 +73,10 @@ def check_sample(tool, model, sample):
     assert report["usage"]["prompt_tokens"] == sample["prompt_tokens"], "prompt tokens"
     grids = sample.get("image_grid_thw", []) + sample.get("video_grid_thw", [])
     assert [item["grid"] for item in report["media"]] == grids, "grids"
-    for token, logit in sample["first_token_top5"]:
-        found = dump["logits"][0, token]
-        assert abs(found - logit) < 2e-4, f"logit {token} of the first token is {found}, not {logit}"
+    tokens, logits = zip(*sample["first_token_top5"])
+    printed("first logits", dump["logits"][0, list(tokens)], logits, max(logits))
+    if sample["name"] not in OTHER_PIXELS:
+        check_printed_media(dump, sample)
     return f"{len(report['ids'])} ids"
 
 
