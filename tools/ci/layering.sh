@@ -18,7 +18,7 @@ libraries="$(ldd "$tool" | grep -iE 'libLLVM|libMLIR|libclang|liblld')"
 # C++ symbols of the namespaces llvm and mlir, and the C interfaces of both.
 symbols="$({ "$llvm/llvm-nm" -C "$tool"; "$llvm/llvm-nm" -DC "$tool"; } 2>/dev/null | grep -E '\b(llvm|mlir|lld)::|[ _](LLVM|mlir)[A-Z]' | head -5)"
 if [[ -n "$libraries$symbols" ]]; then
-  printf 'layering: %s links LLVM or MLIR:\n%s\n' "$tool" "$libraries$symbols"
+  printf 'layering: %s links LLVM or MLIR:\n%s\n%s\n' "$tool" "$libraries" "$symbols"
   status=1
 else
   echo "layering: $tool links no LLVM or MLIR"
