@@ -6,6 +6,7 @@
 
 #include "models/qwen2_5_vl/Model.h"
 #include "qvl/Artifact/ArtifactWriter.h"
+#include "qvl/Artifact/AtomicFile.h"
 #include "qvl/Artifact/EncodeModule.h"
 #include "qvl/Artifact/ModelFacts.h"
 #include "qvl/Import/Failure.h"
@@ -39,8 +40,15 @@ public:
   }
 
   llvm::Error run() {
+    // An output that cannot be written is reported before the work, not after it.
+    if (options.output != "-")
+      if (llvm::Error error = AtomicFile::create(options.output).takeError())
+        return error;
     if (llvm::Error error = importCheckpoint())
       return error;
+    if (options.compileTo == Phase::Artifact)
+      if (llvm::Error error = model->checkpoint.checkDataPresent())
+        return error;
     for (Phase phase : {Phase::Fuse, Phase::Outline, Phase::Codegen}) {
       if (options.compileTo < phase)
         break;
@@ -120,8 +128,8 @@ llvm::Error Compilation::writeArtifactFile() {
   description.metadata = std::move(*metadata);
   description.metadata.targets.push_back(std::make_unique<qvlfmt::TargetT>(std::move(*target)));
   for (const DeclaredWeight &weight : *weights)
-    description.weights.push_back(
-        {weight.name, Shape(ArrayRef(weight.shape)), weight.encoding, *model->checkpoint.find(weight.name)});
+    description.weights.push_back({weight.name, Shape(ArrayRef(weight.shape)), weight.encoding,
+                                   *model->checkpoint.find(weight.name)});
   ArtifactWriteOptions writing;
   writing.progress = [&](uint64_t done, uint64_t total) { progress(Phase::Artifact, done, total); };
   return writeArtifact(std::move(description), options.output, writing);

@@ -2,12 +2,12 @@
 
 #include "PhaseDump.h"
 
+#include "qvl/Artifact/AtomicFile.h"
 #include "qvl/Import/Failure.h"
 
 #include "mlir/Pass/PassInstrumentation.h"
 
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -30,21 +30,12 @@ llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
     llvm::outs().flush();
     return llvm::Error::success();
   }
-  // A name of its own beside the target: nobody ever sees a part of the file.
-  auto temporary = llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
-  if (!temporary)
-    return systemFailure(path, "cannot create", llvm::errorToErrorCode(temporary.takeError()));
-  llvm::raw_fd_ostream os(temporary->FD, /*shouldClose=*/false);
-  os << text;
-  os.flush();
-  if (std::error_code error = os.error()) {
-    os.clear_error();
-    llvm::consumeError(temporary->discard());
-    return systemFailure(path, "cannot write", error);
-  }
-  if (llvm::Error error = temporary->keep(path))
-    return systemFailure(path, "cannot write", llvm::errorToErrorCode(std::move(error)));
-  return llvm::Error::success();
+  llvm::Expected<std::unique_ptr<AtomicFile>> file = AtomicFile::create(path);
+  if (!file)
+    return file.takeError();
+  if (llvm::Error error = (*file)->writeAt(0, llvm::ArrayRef(text.data(), text.size())))
+    return error;
+  return (*file)->commit();
 }
 
 /// "02-outline"

@@ -61,8 +61,8 @@ struct Flags {
                                 cl::cat(category)};
 };
 
-/// Takes the hundreds of flags that the LLVM libraries register out of the command line: they are no part of this tool, and
-/// some of their names are ours (--threads).
+/// Takes the hundreds of flags that the LLVM libraries register out of the command line: they are
+/// no part of this tool, and some of their names are ours (--threads).
 void dropForeignFlags() {
   llvm::SmallVector<cl::Option *> foreign;
   for (const auto &entry : cl::getRegisteredOptions())

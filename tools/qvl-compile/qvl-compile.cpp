@@ -11,6 +11,8 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <csignal>
+
 using namespace qvl;
 
 static void printVersion(llvm::raw_ostream &os) {
@@ -50,6 +52,9 @@ int main(int argc, char **argv) {
   llvm::setBugReportMsg(
       "qvl-compile: internal error; please report it with the command line and this trace:\n");
   llvm::InitLLVM init(argc, argv);
+  // Past a file size limit a write then fails with an error that is reported, instead of ending the
+  // program.
+  std::signal(SIGXFSZ, SIG_IGN);
   llvm::cl::SetVersionPrinter(printVersion);
   CompileCommand command;
   if (std::optional<int> code = parseCompileCommand(argc, argv, command))
