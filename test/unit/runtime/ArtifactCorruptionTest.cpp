@@ -73,7 +73,7 @@ void planPrograms(const Bytes &file) {
     std::vector<ArgumentShape> shapes;
     for (std::uint32_t i = 0; program.arguments() && i < program.arguments()->size(); ++i) {
       const qvlfmt::Buffer &buffer = *program.buffers()->Get(program.arguments()->Get(i));
-      shapes.push_back({buffer.name()->str(), buffer.element(),
+      shapes.push_back({buffer.name()->c_str(), buffer.element(),
                         Shape(buffer.dims() ? buffer.dims()->size() : 0, 8)});
     }
     (void)(*executor)->planMemory(number, shapes);

@@ -5,8 +5,8 @@
 #define UNUSED(x) (void)(x)
 
 /* y = 2 x + 1 on rows of f32; scalars: rows and width of x, rows and width of y. */
-EXPORT void affine(const qvl_kernel_context *context, void *const *buffers, const int64_t *scalars, int64_t begin,
-                   int64_t end) {
+EXPORT void affine(const qvl_kernel_context *context, void *const *buffers, const int64_t *scalars,
+                   int64_t begin, int64_t end) {
   UNUSED(context);
   const float *x = buffers[0];
   float *y = buffers[1];
@@ -15,8 +15,8 @@ EXPORT void affine(const qvl_kernel_context *context, void *const *buffers, cons
 }
 
 /* y[row] = sum of x[row, k] * w[k]; scalars: rows and width of x, rows of y. */
-EXPORT void dot_weight(const qvl_kernel_context *context, void *const *buffers, const int64_t *scalars,
-                       int64_t begin, int64_t end) {
+EXPORT void dot_weight(const qvl_kernel_context *context, void *const *buffers,
+                       const int64_t *scalars, int64_t begin, int64_t end) {
   UNUSED(context);
   const float *x = buffers[0], *w = buffers[1];
   float *y = buffers[2];
@@ -29,17 +29,18 @@ EXPORT void dot_weight(const qvl_kernel_context *context, void *const *buffers, 
 }
 
 /* counts[tile] += 1: every tile runs exactly once. */
-EXPORT void count_tiles(const qvl_kernel_context *context, void *const *buffers, const int64_t *scalars,
-                        int64_t begin, int64_t end) {
+EXPORT void count_tiles(const qvl_kernel_context *context, void *const *buffers,
+                        const int64_t *scalars, int64_t begin, int64_t end) {
   UNUSED(context), UNUSED(scalars);
   int32_t *counts = buffers[0];
   for (int64_t tile = begin; tile < end; ++tile)
     counts[tile] += 1;
 }
 
-/* ok[tile] = 1 when the scratch is aligned, large enough (scalars[0] bytes) and this worker's own during the call. */
-EXPORT void probe_scratch(const qvl_kernel_context *context, void *const *buffers, const int64_t *scalars,
-                          int64_t begin, int64_t end) {
+/* ok[tile] = 1 when the scratch is aligned, large enough (scalars[0] bytes) and this worker's own
+ * during the call. */
+EXPORT void probe_scratch(const qvl_kernel_context *context, void *const *buffers,
+                          const int64_t *scalars, int64_t begin, int64_t end) {
   int32_t *ok = buffers[0];
   volatile unsigned char *scratch = context->scratch;
   for (int64_t tile = begin; tile < end; ++tile) {
@@ -53,18 +54,18 @@ EXPORT void probe_scratch(const qvl_kernel_context *context, void *const *buffer
 }
 
 /* out[0] = number of the variant that was built. */
-EXPORT void variant(const qvl_kernel_context *context, void *const *buffers, const int64_t *scalars, int64_t begin,
-                    int64_t end) {
+EXPORT void variant(const qvl_kernel_context *context, void *const *buffers, const int64_t *scalars,
+                    int64_t begin, int64_t end) {
   UNUSED(context), UNUSED(scalars), UNUSED(begin), UNUSED(end);
   *(int32_t *)buffers[0] = QVL_TEST_VARIANT;
 }
 
-/* A language model with one number a token: the cache holds the embedding of each token (its id, or column 0 of its
- * feature), a logit row holds the sum of what its sequence has cached up to that row, plus the column.
- * Buffers in the order of the language programs, then logits [R, vocab].
+/* A language model with one number a token: the cache holds the embedding of each token (its id, or
+ * column 0 of its feature), a logit row holds the sum of what its sequence has cached up to that
+ * row, plus the column. Buffers in the order of the language programs, then logits [R, vocab].
  * Scalars: T, hidden, page tokens, page elements, pages of a sequence, R, vocab. One tile. */
-EXPORT void tiny_language(const qvl_kernel_context *context, void *const *buffers, const int64_t *scalars,
-                          int64_t begin, int64_t end) {
+EXPORT void tiny_language(const qvl_kernel_context *context, void *const *buffers,
+                          const int64_t *scalars, int64_t begin, int64_t end) {
   UNUSED(context), UNUSED(begin), UNUSED(end);
   const int32_t *ids = buffers[0], *feature_rows = buffers[3], *row_offsets = buffers[4],
                 *row_sequence = buffers[5], *cache_lengths = buffers[6], *block_table = buffers[7],
@@ -88,10 +89,10 @@ EXPORT void tiny_language(const qvl_kernel_context *context, void *const *buffer
   }
 }
 
-/* features[g, h] = sum of the pixels of group window[g] + h. Buffers: pixels, positions, window, windows, frames, features.
- * Scalars: patch_row, rows of a group, hidden. A tile is a group. */
-EXPORT void tiny_vision(const qvl_kernel_context *context, void *const *buffers, const int64_t *scalars,
-                        int64_t begin, int64_t end) {
+/* features[g, h] = sum of the pixels of group window[g] + h. Buffers: pixels, positions, window,
+ * windows, frames, features. Scalars: patch_row, rows of a group, hidden. A tile is a group. */
+EXPORT void tiny_vision(const qvl_kernel_context *context, void *const *buffers,
+                        const int64_t *scalars, int64_t begin, int64_t end) {
   UNUSED(context);
   const float *pixels = buffers[0];
   const int32_t *window = buffers[2];
