@@ -209,7 +209,8 @@ LogicalResult ProgramBuilder::convertLaunch(Operation *op) {
     if (isa<dialect::CacheType>(result.getType())) {
       auto cache = llvm::find_if(op->getOperands(),
                                  [&](Value v) { return v.getType() == result.getType(); });
-      placed[result] = placed[*cache];
+      Placed pool = placed.lookup(*cache); // A copy: inserting moves what the map holds.
+      placed[result] = std::move(pool);
       continue;
     }
     place.buffer = qvlx::AllocOp::create(builder, op->getLoc(), bufferTypeOf(result.getType()),
