@@ -38,7 +38,8 @@ constexpr DimensionLetter kLanguageLetters[] = {
 
 std::string letterOf(std::string_view program, std::string_view argument, std::uint32_t dimension) {
   const std::span<const DimensionLetter> letters =
-      program.starts_with("vision") ? std::span<const DimensionLetter>(kVisionLetters) : kLanguageLetters;
+      program.starts_with("vision") ? std::span<const DimensionLetter>(kVisionLetters)
+                                    : kLanguageLetters;
   for (const DimensionLetter &entry : letters)
     if (entry.argument == argument && entry.dimension == dimension)
       return entry.letter;
