@@ -67,9 +67,9 @@ public:
 
 private:
   Planner(std::unique_ptr<Device> device, std::unique_ptr<Executor> executor, VisionProgram vision,
-          LanguageProgram prefill, LanguageProgram decode)
+          LanguageProgram prefill, LanguageProgram decode, bool followsPages)
       : device(std::move(device)), executor(std::move(executor)), vision(std::move(vision)),
-        prefill(std::move(prefill)), decode(std::move(decode)) {}
+        prefill(std::move(prefill)), decode(std::move(decode)), followsPages(followsPages) {}
 
   absl::Status planVision(const VisionInput &input, RunPlan &plan) const;
   absl::Status planPrefill(std::int64_t chunk, RunPlan &plan) const;
@@ -83,6 +83,7 @@ private:
   std::unique_ptr<Executor> executor;
   VisionProgram vision;
   LanguageProgram prefill, decode;
+  bool followsPages; // the arena of a language call may depend on the pages of its sequence
 };
 
 } // namespace qvlrt

@@ -1,6 +1,7 @@
 // What a request will cost: the calls of a run, evaluated without running them.
 #include "qvlrt/plan.h"
 
+#include "lib/Runtime/Core/FlatbufferViews.h"
 #include "qvlrt/kv_cache.h"
 #include "qvlrt/null_device.h"
 #include "qvlrt/status.h"
@@ -9,9 +10,45 @@
 #include "absl/strings/str_format.h"
 
 #include <algorithm>
+#include <span>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace qvlrt {
+
+namespace {
+
+/// True for the dimensions that grow with the pages of a sequence.
+bool countsPages(const qvlfmt::Program &program, const qvlfmt::SizeNode &dim) {
+  const qvlfmt::Buffer &argument = *program.buffers()->Get(program.arguments()->Get(dim.lhs()));
+  const std::string_view name = viewOf(argument.name());
+  return (name == "block_table" && dim.rhs() == 1) || (name == "kv_cache" && dim.rhs() == 0);
+}
+
+/// True when the arena of a program may depend on the pages of the sequence. Programs whose
+/// attention keeps its state in scratch do not, and a long context is then planned by few calls.
+bool memoryFollowsPages(const qvlfmt::Program &program) {
+  using qvlfmt::SizeOp;
+  std::vector<bool> follows; // of every size node
+  for (const qvlfmt::SizeNode &node : spanOf(program.sizes())) {
+    if (node.op() == SizeOp::Dim)
+      follows.push_back(countsPages(program, node));
+    else
+      follows.push_back(node.op() != SizeOp::Constant &&
+                        (follows[node.lhs()] || follows[node.rhs()]));
+  }
+  for (std::uint32_t i = 0; i < countOf(program.buffers()); ++i) {
+    const qvlfmt::Buffer &buffer = *program.buffers()->Get(i);
+    const std::span<const std::uint32_t> dims = spanOf(buffer.dims());
+    if (buffer.kind() == qvlfmt::BufferKind::Transient &&
+        std::any_of(dims.begin(), dims.end(), [&](std::uint32_t dim) { return follows[dim]; }))
+      return true;
+  }
+  return false;
+}
+
+} // namespace
 
 std::uint64_t ArenaBytes::peak() const { return std::max({vision, prefill, decode}); }
 
@@ -21,8 +58,11 @@ absl::StatusOr<Planner> Planner::create(const Module &module) {
   QVLRT_ASSIGN_OR_RETURN(VisionProgram vision, VisionProgram::create(*executor));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram prefill, LanguageProgram::create(*executor, "prefill"));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram decode, LanguageProgram::create(*executor, "decode"));
+  bool followsPages = false;
+  for (std::uint32_t i = 0; i < countOf(executor->target().programs()); ++i)
+    followsPages |= memoryFollowsPages(*executor->target().programs()->Get(i));
   return Planner(std::move(device), std::move(executor), std::move(vision), std::move(prefill),
-                 std::move(decode));
+                 std::move(decode), followsPages);
 }
 
 std::int64_t Planner::pagesFor(std::int64_t tokens) const {
@@ -56,13 +96,15 @@ absl::Status Planner::planCall(std::int64_t rows, std::int64_t tokens, std::int6
 }
 
 absl::Status Planner::planPrefill(std::int64_t chunk, RunPlan &plan) const {
-  std::int64_t planned = -1; // pages of the last full chunk: equal shapes need equal memory
+  std::int64_t planned = 0; // pages of the last planned chunk: full chunks differ by them only
   for (std::int64_t done = 0; done < plan.promptTokens; ++plan.chunks) {
     const std::int64_t rows = std::min(chunk, plan.promptTokens - done);
     done += rows;
     const bool last = done == plan.promptTokens;
-    if (last || planned != pagesFor(done))
-      QVLRT_RETURN_IF_ERROR(planCall(rows, done, /*logitRows=*/last, plan));
+    const bool seen = planned != 0 && (planned == pagesFor(done) || !followsPages);
+    if (seen && !last)
+      continue;
+    QVLRT_RETURN_IF_ERROR(planCall(rows, done, /*logitRows=*/last, plan));
     planned = pagesFor(done);
   }
   return absl::OkStatus();
@@ -73,6 +115,8 @@ absl::Status Planner::planDecode(RunPlan &plan) const {
   const std::int64_t end = plan.promptTokens + plan.newTokens - 1;
   for (std::int64_t tokens = plan.promptTokens + 1; tokens <= end;) {
     QVLRT_RETURN_IF_ERROR(planCall(/*rows=*/1, tokens, /*logitRows=*/1, plan));
+    if (!followsPages)
+      break;
     tokens = pagesFor(tokens) * plan.pageTokens + 1; // the first token of the next page
   }
   return absl::OkStatus();

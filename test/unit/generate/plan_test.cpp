@@ -68,6 +68,9 @@ protected:
     EXPECT_EQ(planned.obstacle, "");
   }
 
+  /// The same for many lengths of prompts, pictures, chunks and answers.
+  void expectAgreementOfAll();
+
   static PlanOptions optionsOf(std::int64_t chunk, std::int64_t newTokens) {
     PlanOptions options;
     options.session.prefillChunk = chunk;
@@ -79,7 +82,21 @@ protected:
   std::unique_ptr<Device> device;
 };
 
-TEST_F(PlanTest, AgreesWithRuns) {
+/// Gives the language programs a buffer with one element for each page of the cache.
+void addBufferOfPages(qvlfmt::ArtifactT &artifact) {
+  for (auto &program : artifact.targets[0]->programs) {
+    if (program->name != "prefill" && program->name != "decode")
+      continue;
+    const auto cache = std::find_if(program->buffers.begin(), program->buffers.end(),
+                                    [](const auto &buffer) { return buffer->name == "kv_cache"; });
+    auto buffer = std::make_unique<qvlfmt::BufferT>();
+    buffer->kind = qvlfmt::BufferKind::Transient;
+    buffer->dims = (*cache)->dims;
+    program->buffers.push_back(std::move(buffer));
+  }
+}
+
+void PlanTest::expectAgreementOfAll() {
   for (const std::int64_t tokens : {1, 3, 15, 16, 17, 33})
     for (const std::int64_t groups : {0, 1, 5})
       for (const std::int64_t chunk : {1, 4, 16, 512})
@@ -89,6 +106,17 @@ TEST_F(PlanTest, AgreesWithRuns) {
           if (groups <= tokens)
             expectAgreement(request(tokens, groups), optionsOf(chunk, newTokens));
         }
+}
+
+TEST_F(PlanTest, AgreesWithRuns) { expectAgreementOfAll(); }
+
+TEST_F(PlanTest, AgreesWithRunsWhoseArenaGrowsWithTheContext) {
+  qvlfmt::ArtifactT artifact = test::testArtifact();
+  addBufferOfPages(artifact);
+  module = test::openArtifact(std::move(artifact));
+  expectAgreementOfAll();
+  EXPECT_GT(plan(request(33, 0), optionsOf(16, 1))->arena.decode,
+            plan(request(17, 0), optionsOf(16, 1))->arena.decode);
 }
 
 TEST_F(PlanTest, CountsChunksAndPages) {
