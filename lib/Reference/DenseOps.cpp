@@ -64,10 +64,15 @@ static Tensor rmsNorm(const Tensor &input, const Tensor &weight, Real eps) {
 }
 
 FailureOr<Results> reference::evaluateOp(RmsNormOp op, const Operands &operands) {
-  return Results{operands.inPrecision([&](auto zero) {
+  Tensor result = operands.inPrecision([&](auto zero) {
     return rmsNorm(operands.tensor(0), operands.tensor(1),
                    static_cast<decltype(zero)>(op.getEps().convertToDouble()));
-  })};
+  });
+  int64_t merge = op.getMerge().value_or(1);
+  if (result.rows() % merge != 0)
+    return op.emitOpError() << "cannot merge " << result.rows() << " rows by " << merge;
+  result.shape = {result.rows() / merge, merge * result.columns()};
+  return Results{std::move(result)};
 }
 
 /// `function` of each pair of elements; the rows must agree.

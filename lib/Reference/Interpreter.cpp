@@ -78,6 +78,19 @@ static LogicalResult checkStaticSizes(Operation &op) {
   return success();
 }
 
+/// The rows of a parameter's source tensors, one below the other.
+FailureOr<Tensor> Interpreter::make(ParameterOp op) {
+  Tensor tensor;
+  tensor.shape = op.getTensorType().getShape().vec();
+  for (auto [name, type] : op.getSourceTensors()) {
+    FailureOr<Tensor> source = parameters(op, name, type);
+    if (failed(source))
+      return failure();
+    tensor.values.insert(tensor.values.end(), source->values.begin(), source->values.end());
+  }
+  return tensor;
+}
+
 FailureOr<Interpreter::Shared> Interpreter::load(LoadOp op) {
   auto parameter = SymbolTable::lookupNearestSymbolFrom<ParameterOp>(op, op.getParameterAttr());
   if (!parameter)
@@ -88,7 +101,7 @@ FailureOr<Interpreter::Shared> Interpreter::load(LoadOp op) {
   if (!parameters)
     return op.emitOpError() << "needs parameter '" << op.getParameter()
                             << "', and no parameters were given";
-  FailureOr<Tensor> tensor = parameters(parameter);
+  FailureOr<Tensor> tensor = make(parameter);
   if (failed(tensor))
     return failure();
   RuntimeValue value = std::move(*tensor);
@@ -111,7 +124,7 @@ FailureOr<std::vector<RuntimeValue>> Interpreter::evaluate(Operation &op,
       })
       .Case<EmbedOp, GatherRowsOp, MergeFeaturesOp, RegroupOp, MergeRowsOp, LinearOp, RmsNormOp,
             AddOp, MulOp, SiluOp, GeluOp, CastOp, SplitHeadsOp, RopeTableOp, RotateOp, AttentionOp,
-            CacheAppendOp, CachedAttentionOp>(
+            CacheAppendOp, CachedAttentionOp, FusedLinearOp, RopeQkOp, RopeAppendOp>(
           [&](auto known) { return evaluateOp(known, operands); })
       .Default([](Operation *unknown) -> FailureOr<Results> {
         return unknown->emitOpError() << "is unknown to the reference interpreter";

@@ -24,16 +24,16 @@ func.func @equal_loads_become_one(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   // CHECK-NOT: qvl.load
   %w0 = qvl.load @weight : tensor<4xf32>
   %w1 = qvl.load @weight : tensor<4xf32>
-  %y = qvl.rms_norm %x, %w0 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32>
-  %z = qvl.rms_norm %y, %w1 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %y = qvl.rms_norm %x, %w0 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  %z = qvl.rms_norm %y, %w1 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   return %z : tensor<?x4xf32>
 }
 
 // CHECK-LABEL: func.func @other_attributes_stay_apart
 func.func @other_attributes_stay_apart(%x: tensor<?x4xf32>, %w: tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
   // CHECK-COUNT-2: qvl.rms_norm
-  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32>
-  %z = qvl.rms_norm %x, %w {eps = 1.0e-5 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  %z = qvl.rms_norm %x, %w {eps = 1.0e-5 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   return %y, %z : tensor<?x4xf32>, tensor<?x4xf32>
 }
 

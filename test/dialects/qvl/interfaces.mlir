@@ -58,7 +58,7 @@ func.func @merge_rows(%x: tensor<?x128xf32>) -> index {
 // CHECK-SAME: (%[[X:[a-z0-9]*]]: tensor<?x64xf32>,
 func.func @row_wise(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>, %n: tensor<64xf32>, %i: tensor<?xi32>) -> index {
   %0 = qvl.linear %x, %w : tensor<?x64xf32>, tensor<64x64xf32> -> tensor<?x64xf32>
-  %1 = qvl.rms_norm %0, %n {eps = 1.0e-6 : f64} : tensor<?x64xf32>, tensor<64xf32>
+  %1 = qvl.rms_norm %0, %n {eps = 1.0e-6 : f64} : tensor<?x64xf32>, tensor<64xf32> -> tensor<?x64xf32>
   %2 = qvl.silu %1 : tensor<?x64xf32>
   %3 = qvl.gelu %2 : tensor<?x64xf32>
   %4 = qvl.add %3, %x : tensor<?x64xf32>

@@ -156,7 +156,7 @@ func.func @linear_c3(%x: tensor<?x4xf32>, %w: tensor<8x4xf32>, %b: tensor<4xf32>
 
 func.func @rms_norm_c1(%x: tensor<?x4xf32>, %w: tensor<5xf32>) {
   // expected-error@below {{'qvl.rms_norm' op weight 'tensor<5xf32>' must have as many elements as the input 'tensor<?x4xf32>' has columns}}
-  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<5xf32>
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<5xf32> -> tensor<?x4xf32>
   return
 }
 
@@ -164,7 +164,7 @@ func.func @rms_norm_c1(%x: tensor<?x4xf32>, %w: tensor<5xf32>) {
 
 func.func @rms_norm_c2(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
   // expected-error@below {{'qvl.rms_norm' op eps must be positive and finite}}
-  %y = qvl.rms_norm %x, %w {eps = 0.0 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %y = qvl.rms_norm %x, %w {eps = 0.0 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   return
 }
 
@@ -172,7 +172,7 @@ func.func @rms_norm_c2(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
 
 func.func @rms_norm_c2_nan(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
   // expected-error@below {{'qvl.rms_norm' op eps must be positive and finite}}
-  %y = qvl.rms_norm %x, %w {eps = 0x7FF8000000000000 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %y = qvl.rms_norm %x, %w {eps = 0x7FF8000000000000 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   return
 }
 

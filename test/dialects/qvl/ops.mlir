@@ -92,8 +92,8 @@ func.func @linear(%x: tensor<?x192xf32>, %w: tensor<320x192xbf16>, %b: tensor<32
 // CHECK-LABEL: func.func @rms_norm
 // CHECK-SAME: (%[[X:.*]]: tensor<?x192xf32>, %[[W:.*]]: tensor<192xbf16>)
 func.func @rms_norm(%x: tensor<?x192xf32>, %w: tensor<192xbf16>) -> tensor<?x192xf32> {
-  // CHECK: qvl.rms_norm %[[X]], %[[W]] {eps = 9.9999999999999995E-7 : f64} : tensor<?x192xf32>, tensor<192xbf16>
-  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x192xf32>, tensor<192xbf16>
+  // CHECK: qvl.rms_norm %[[X]], %[[W]] {eps = 9.9999999999999995E-7 : f64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x192xf32>
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x192xf32>
   return %y : tensor<?x192xf32>
 }
 

@@ -69,7 +69,7 @@ std::string rmsNorm(StringRef eps) {
   return ("func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) -> tensor<?x4xf32> {\n"
           "  %y = qvl.rms_norm %x, %w {eps = " +
           eps +
-          " : f64} : tensor<?x4xf32>, tensor<4xf32>\n"
+          " : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>\n"
           "  return %y : tensor<?x4xf32>\n}")
       .str();
 }

@@ -29,14 +29,14 @@ constexpr StringLiteral kScaled = R"(
   func.func @f(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
     %w = qvl.load @norm.weight : tensor<2xf32>
     %y = qvl.add %x, %x : tensor<?x2xf32> loc("model.double")
-    %z = qvl.rms_norm %y, %w {eps = 1.0e-6 : f64} : tensor<?x2xf32>, tensor<2xf32> loc("model.norm")
+    %z = qvl.rms_norm %y, %w {eps = 1.0e-6 : f64} : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32> loc("model.norm")
     return %z : tensor<?x2xf32>
   })";
 
 TEST_F(InterpreterTest, AsksForEachParameterOnce) {
   func::FuncOp function = parse(kScaled);
   int asked = 0;
-  Interpreter interpreter(Precision::F64, [&](ParameterOp parameter) -> FailureOr<Tensor> {
+  Interpreter interpreter(Precision::F64, [&](ParameterOp parameter, StringRef, RankedTensorType) -> FailureOr<Tensor> {
     EXPECT_EQ(parameter.getSymName(), "norm.weight");
     ++asked;
     return Tensor({2}, {1, 2});
@@ -53,7 +53,7 @@ TEST_F(InterpreterTest, ProbesResultsByLocation) {
   func::FuncOp function = parse(kScaled);
   std::vector<std::string> names;
   Interpreter interpreter(
-      Precision::F64, [](ParameterOp) -> FailureOr<Tensor> { return Tensor({2}, {1, 2}); },
+      Precision::F64, [](ParameterOp, StringRef, RankedTensorType) -> FailureOr<Tensor> { return Tensor({2}, {1, 2}); },
       [&](StringRef name, OpResult, const Tensor &value) {
         names.push_back(name.str());
         EXPECT_THAT(value.shape, ElementsAre(3, 2));
@@ -72,7 +72,7 @@ TEST_F(InterpreterTest, RefusesParametersOfAnotherShape) {
   ScopedDiagnosticHandler handler(&context,
                                   [&](Diagnostic &diagnostic) { diagnostics += diagnostic.str(); });
   Interpreter interpreter(Precision::F64,
-                          [](ParameterOp) -> FailureOr<Tensor> { return Tensor({3}); });
+                          [](ParameterOp, StringRef, RankedTensorType) -> FailureOr<Tensor> { return Tensor({3}); });
   EXPECT_TRUE(failed(interpreter.run(function, {Tensor({1, 2})})));
   EXPECT_THAT(diagnostics, HasSubstr("has 3 values of shape [3]"));
 }
