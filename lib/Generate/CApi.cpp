@@ -127,6 +127,13 @@ GenerationOptions generationOf(const qvl_model &model, const qvl_request &reques
   return options;
 }
 
+bool stopsAreSet(const qvl_request &request) {
+  if (request.stop_count == 0)
+    return true;
+  return request.stops && std::all_of(request.stops, request.stops + request.stop_count,
+                                      [](const char *stop) { return stop != nullptr; });
+}
+
 ProcessorOptions processingOf(const qvl_request &request) {
   ProcessorOptions options;
   if (request.min_pixels != 0)
@@ -212,8 +219,8 @@ qvl_status qvl_generate(qvl_model *model, const qvl_request *request, qvl_answer
   if (request->size < offsetof(qvl_request, base_directory) || !request->messages_json)
     return usage("qvl_generate: request->size or request->messages_json is not set");
   const qvl_request known = widened(*request, defaultRequest(*model));
-  if (known.stop_count > 0 && !known.stops)
-    return usage("qvl_generate: request->stops is null");
+  if (!stopsAreSet(known))
+    return usage("qvl_generate: request->stops or one of its strings is null");
   return guarded([&] { return generateAnswer(*model, known, answer); });
 }
 

@@ -3,6 +3,7 @@
 #include "qvl/Pipelines/Pipelines.h"
 
 #include "dialects/qvl/Transforms/Passes.h"
+#include "qvl/Codegen/Math.h"
 #include "qvl/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,6 +38,7 @@ void buildCodegenPipeline(OpPassManager &pm, const CodegenOptions &options) {
 void registerPassesAndPipelines() {
   mlir::qvl::registerQvlTransformsPasses();
   registerQvlConversionPasses();
+  mlir::qvl::registerExpandMathPass();
   PassPipelineRegistration<>("qvl-fuse-pipeline", "Phase fuse", buildFusePipeline);
   PassPipelineRegistration<>("qvl-outline-pipeline", "Phase outline", buildOutlinePipeline);
   PassPipelineRegistration<>("qvl-codegen-pipeline", "Phase codegen, with default options",

@@ -29,7 +29,6 @@ cmake -S . -B "$build_dir" -G Ninja \
   -DCMAKE_CXX_FLAGS="-Xclang -fno-pch-timestamp" \
   -DCMAKE_C_COMPILER_LAUNCHER=/usr/bin/ccache -DCMAKE_CXX_COMPILER_LAUNCHER=/usr/bin/ccache \
   -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld -DCMAKE_SHARED_LINKER_FLAGS=-fuse-ld=lld \
-  -DPython3_EXECUTABLE=/usr/bin/python3 \
   "${options[@]}"
 # Two jobs: a compile of MLIR headers takes up to 2 GiB.
 ninja -C "$build_dir" -j2 "${targets[@]}"

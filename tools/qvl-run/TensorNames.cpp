@@ -1,8 +1,6 @@
 // The tensors of a run that can be dumped and compared.
 #include "TensorNames.h"
 
-#include "absl/strings/str_join.h"
-
 #include <algorithm>
 
 namespace qvlrun {

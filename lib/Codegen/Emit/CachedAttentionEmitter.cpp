@@ -65,8 +65,8 @@ void CachedAttentionEmitter::emitRow(Value head, Value row) {
   softmax.finish(heads, elementPointer(b, b.getF32Type(), frame.resultBuffer(0), offset), headDim);
 }
 
-/// The block of keys at token `firstKey`, which lies in one page: pages hold a multiple of
-/// kKeyBlock tokens.
+/// The block of keys at token `firstKey`, which lies in one page: the cache type makes pages hold a
+/// multiple of kKeyBlock tokens.
 KeyBlock CachedAttentionEmitter::blockAt(Value sequence, Value head, Value firstKey, Value keys) {
   Type f32 = b.getF32Type();
   Value width = frame.size(op.getBlockTable(), 1);
@@ -93,9 +93,6 @@ LogicalResult emitCachedAttentionKernel(func::FuncOp kernel, const TileTarget &t
   if (!op.getType().getElementType().isF32() || !cache.getElement().isF32())
     return kernel.emitError(
         "qvl.cached_attention is generated for f32 activations and caches only");
-  if (cache.getPage() % kKeyBlock != 0)
-    return kernel.emitError() << "qvl.cached_attention needs pages of a multiple of " << kKeyBlock
-                              << " tokens";
   CachedAttentionEmitter(kernel, op, *grid, target).emit();
   return success();
 }

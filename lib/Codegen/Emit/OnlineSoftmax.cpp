@@ -142,12 +142,17 @@ void OnlineSoftmax::emitProbabilitiesOfRow(Value row, Value count) {
     total = arith::AddFOp::create(b, total, probability);
   }
   Value previous = vector::BroadcastOp::create(b, vectorType(), before);
-  Value decay = math::ExpOp::create(b, arith::SubFOp::create(b, previous, maxima));
+  rescale(row, math::ExpOp::create(b, arith::SubFOp::create(b, previous, maxima)), total);
+}
+
+/// Brings the sums of a row to a new maximum, by the factor `decay`, and adds the block's
+/// probabilities.
+void OnlineSoftmax::rescale(Value row, Value decay, Value total) {
   Value sumPointer = scratchRow(layout.sums(), row, kWidestLanes);
   store(b, math::FmaOp::create(b, load(b, vectorType(), sumPointer), decay, total), sumPointer);
   Value output = scratchRow(layout.output(), row, layout.paddedHeadDim());
   for (int64_t v = 0; v < headVectors(); ++v) {
-    Value pointer = elementPointer(b, f32, output, v * lanes);
+    Value pointer = elementPointer(b, b.getF32Type(), output, v * target.lanes());
     store(b, arith::MulFOp::create(b, load(b, vectorType(), pointer), decay), pointer);
   }
 }

@@ -57,6 +57,7 @@ private:
   void emitScoreTile(const QueryRows &rows, const KeyBlock &block, Value firstKey);
   void emitProbabilities(const QueryRows &rows, Value count);
   void emitProbabilitiesOfRow(Value row, Value count);
+  void rescale(Value row, Value decay, Value total);
   void emitValues(const QueryRows &rows, const KeyBlock &block, int64_t firstVector,
                   int64_t vectors);
 

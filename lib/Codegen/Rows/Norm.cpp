@@ -1,13 +1,12 @@
 // Root-mean-square normalisation.
 
-#include "lib/Codegen/Emit/VectorMemory.h"
+#include "lib/Codegen/Emit/Loops.h"
 #include "lib/Codegen/Rows/RowEmitters.h"
 #include "lib/Codegen/Rows/RowLoops.h"
 #include "lib/Codegen/Rows/RowTensors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::qvl {
@@ -27,14 +26,12 @@ static Value addSquares(ImplicitLocOpBuilder &b, const RowMemory &x, Value offse
 static Value sumOfSquares(ImplicitLocOpBuilder &b, const RowMemory &x) {
   auto type = VectorType::get({kChunk}, b.getF32Type());
   int64_t offset = x.count / kChunk * kChunk;
-  auto loop = scf::ForOp::create(
-      b, constantIndex(b, 0), constantIndex(b, offset), constantIndex(b, kChunk),
-      ValueRange{constantFloat(b, type, 0)},
-      [&](OpBuilder &builder, Location loc, Value position, ValueRange sums) {
-        ImplicitLocOpBuilder inner(loc, builder);
-        scf::YieldOp::create(inner, addSquares(inner, x, position, sums.front()));
-      });
-  Value sum = loop.getResult(0);
+  Value zero = constantFloat(b, type, 0);
+  Value sum = forLoop(b, constantIndex(b, 0), constantIndex(b, offset), kChunk, zero,
+                      [&](Value position, MutableArrayRef<Value> sums) {
+                        sums[0] = addSquares(b, x, position, sums[0]);
+                      })
+                  .front();
   for (int64_t lanes = kChunk / 2; lanes > 0; lanes /= 2) {
     Value lower = vector::ExtractStridedSliceOp::create(b, sum, 0, lanes, 1);
     Value upper = vector::ExtractStridedSliceOp::create(b, sum, lanes, lanes, 1);

@@ -1,7 +1,7 @@
 #include "qvl/Codegen/RowKernels.h"
 
+#include "lib/Codegen/Emit/Loops.h"
 #include "lib/Codegen/Rows/RowEmitters.h"
-#include "lib/Codegen/Rows/RowLoops.h"
 #include "lib/Codegen/Rows/RowTensors.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -20,6 +20,32 @@ template <typename... Ops> struct OpSet {
 using RowOps =
     OpSet<RmsNormOp, AddOp, MulOp, SiluOp, GeluOp, CastOp, RopeTableOp, RotateOp, EmbedOp,
           GatherRowsOp, MergeFeaturesOp, RegroupOp, SplitHeadsOp, MergeRowsOp, CacheAppendOp>;
+
+/// Everything but the rows has a static size (dynamic sizes are negative numbers). Positions are
+/// the exception: their rows come last.
+LogicalResult checkSizes(func::FuncOp kernel, Operation *op) {
+  SmallVector<Type> types(op->getOperandTypes());
+  llvm::append_range(types, op->getResultTypes());
+  if (isa<RopeTableOp>(op))
+    types.erase(types.begin());
+  for (Type type : types)
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      if (llvm::any_of(tensor.getShape().drop_front(), [](int64_t size) { return size <= 0; }))
+        return kernel.emitError() << op->getName()
+                                  << " needs static, positive sizes behind the rows, not " << type;
+  return success();
+}
+
+/// Weights are read in the stored forms that the emitters know.
+LogicalResult checkStoredForms(func::FuncOp kernel, Operation *op) {
+  if (auto norm = dyn_cast<RmsNormOp>(op);
+      norm && !isa_and_nonnull<FlatAttr>(encodingOf(norm.getWeight())))
+    return kernel.emitError("qvl.rms_norm needs a weight stored flat");
+  if (auto embed = dyn_cast<EmbedOp>(op);
+      embed && !isa_and_nonnull<PanelAttr>(encodingOf(embed.getTable())))
+    return kernel.emitError("qvl.embed needs a table in panels");
+  return success();
+}
 } // namespace
 
 bool isRowOp(Operation *op) { return RowOps::contains(op); }
@@ -31,9 +57,11 @@ LogicalResult emitRowKernel(func::FuncOp kernel) {
   Operation *op = kernelOp(kernel);
   if (!isRowOp(op))
     return kernel.emitError() << "'" << op->getName() << "' does not work row by row";
+  if (failed(checkSizes(kernel, op)) || failed(checkStoredForms(kernel, op)))
+    return failure();
   KernelFrame frame(kernel, *grid);
   frame.forEachTile([&](Value, Value rowBegin, Value rowEnd) {
-    forEach(frame.builder(), rowBegin, rowEnd, [&](Value row) { RowOps::emit(frame, op, row); });
+    forLoop(frame.builder(), rowBegin, rowEnd, 1, [&](Value row) { RowOps::emit(frame, op, row); });
   });
   frame.replaceKernel();
   return lowerRowTensors(frame.function());

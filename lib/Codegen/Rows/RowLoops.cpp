@@ -1,27 +1,14 @@
 #include "lib/Codegen/Rows/RowLoops.h"
 
+#include "lib/Codegen/Emit/Loops.h"
 #include "lib/Codegen/Emit/VectorMemory.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace mlir::qvl {
 
-/// A loop with a constant step.
-static void emitLoop(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
-                     function_ref<void(Value)> emit) {
-  auto loop = scf::ForOp::create(b, begin, end, constantIndex(b, step));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  emit(loop.getInductionVar());
-}
-
-void forEach(ImplicitLocOpBuilder &b, Value begin, Value end, function_ref<void(Value)> emit) {
-  emitLoop(b, begin, end, 1, emit);
-}
-
 void forEach(ImplicitLocOpBuilder &b, int64_t count, function_ref<void(Value)> emit) {
-  emitLoop(b, constantIndex(b, 0), constantIndex(b, count), 1, emit);
+  forLoop(b, constantIndex(b, 0), constantIndex(b, count), 1, emit);
 }
 
 void forEachChunk(ImplicitLocOpBuilder &b, int64_t count, int64_t chunk,
@@ -30,8 +17,8 @@ void forEachChunk(ImplicitLocOpBuilder &b, int64_t count, int64_t chunk,
   if (offset == chunk)
     emit(constantIndex(b, 0), chunk);
   else if (offset > chunk)
-    emitLoop(b, constantIndex(b, 0), constantIndex(b, offset), chunk,
-             [&](Value position) { emit(position, chunk); });
+    forLoop(b, constantIndex(b, 0), constantIndex(b, offset), chunk,
+            [&](Value position) { emit(position, chunk); });
   for (int64_t width = chunk / 2; width > 0; width /= 2) {
     if (!(count & width))
       continue;

@@ -1,4 +1,4 @@
-// Loops over rows and over the vectors of a row.
+// Loops over the elements of a row.
 #pragma once
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -8,9 +8,7 @@ namespace mlir::qvl {
 /// Elements of one full vector of a row; targets split it into their registers.
 inline constexpr int64_t kChunk = 32;
 
-/// The loop over [begin, end) in steps of one; `emit` is called once with the induction value.
-void forEach(ImplicitLocOpBuilder &b, Value begin, Value end, function_ref<void(Value)> emit);
-/// The loop over [0, count).
+/// The loop over [0, count); `emit` is called once with the induction value.
 void forEach(ImplicitLocOpBuilder &b, int64_t count, function_ref<void(Value)> emit);
 
 /// Covers [0, count) exactly: a loop of vectors of `chunk` elements, a power of two, and behind it

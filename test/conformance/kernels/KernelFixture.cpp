@@ -18,15 +18,12 @@ constexpr size_t kAlignment = 64;
 
 size_t roundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
-/// Loads a shared object from memory, as the runtime does.
-void *loadLibrary(const std::string &bytes) {
+/// An unnamed file of a shared object.
+int createFile(const std::string &bytes) {
   int file = memfd_create("kernel", MFD_CLOEXEC);
   EXPECT_GE(file, 0);
   EXPECT_EQ(write(file, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-  void *library = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
-  EXPECT_NE(library, nullptr) << dlerror();
-  close(file);
-  return library;
+  return file;
 }
 
 } // namespace
@@ -75,7 +72,10 @@ std::unique_ptr<CompiledKernel> CompiledKernel::create(const std::string &text,
   auto kernel = std::make_unique<CompiledKernel>();
   kernel->grid = *grid;
   kernel->scratchBytes = mlir::qvl::scratchBytes(function);
-  kernel->library = loadLibrary(*object);
+  kernel->file = createFile(*object);
+  std::string path = "/proc/self/fd/" + std::to_string(kernel->file);
+  kernel->library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  EXPECT_NE(kernel->library, nullptr) << dlerror();
   kernel->entry =
       reinterpret_cast<qvl_kernel>(dlsym(kernel->library, function.getName().str().c_str()));
   EXPECT_NE(kernel->entry, nullptr);
@@ -85,6 +85,8 @@ std::unique_ptr<CompiledKernel> CompiledKernel::create(const std::string &text,
 CompiledKernel::~CompiledKernel() {
   if (library)
     dlclose(library);
+  if (file >= 0)
+    close(file);
 }
 
 int64_t CompiledKernel::tiles(int64_t rows) const {

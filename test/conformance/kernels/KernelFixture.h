@@ -66,6 +66,9 @@ public:
 private:
   mlir::qvl::TileGrid grid{};
   int64_t scratchBytes = 0;
+  /// Open as long as the library: dlopen knows libraries by path and would take the next file of
+  /// the same number for this one.
+  int file = -1;
   void *library = nullptr;
   qvl_kernel entry = nullptr;
 };

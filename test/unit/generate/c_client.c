@@ -61,6 +61,7 @@ static int cancel(void *user, const char *piece, size_t bytes) {
 
 static void answer_question(const char *path, const char *messages, long max_new_tokens) {
   static struct text text;
+  const char *no_stop = NULL;
   qvl_model *model = NULL;
   qvl_answer *answer = NULL;
   qvl_request request;
@@ -72,6 +73,10 @@ static void answer_question(const char *path, const char *messages, long max_new
   qvl_request_init(model, &request, sizeof request);
   expect(qvl_generate(model, &request, &answer) == QVL_USAGE, "a request without messages");
   request.messages_json = messages;
+  request.stop_count = 1;
+  request.stops = &no_stop;
+  expect(qvl_generate(model, &request, &answer) == QVL_USAGE, "a null stop string");
+  request.stop_count = 0;
   request.max_new_tokens = max_new_tokens;
   request.do_sample = 0;
   request.on_text = append;

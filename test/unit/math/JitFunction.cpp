@@ -58,36 +58,52 @@ static LogicalResult lower(ModuleOp module) {
   return pm.run(module);
 }
 
-JitFunction::JitFunction(const std::string &name, bool vectors) : state(new State) {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
+/// The function in LLVM IR, or null.
+static std::unique_ptr<llvm::Module> translate(const std::string &source,
+                                               llvm::LLVMContext &llvmContext) {
   DialectRegistry registry;
   registry.insert<arith::ArithDialect, func::FuncDialect, scf::SCFDialect, LLVM::LLVMDialect,
                   math::MathDialect, cf::ControlFlowDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  auto module = parseSourceString<ModuleOp>(sourceOf(name, vectors), &context);
-  if (!module || failed(lower(*module))) {
-    ADD_FAILURE() << "math." << name << " does not lower";
-    return;
-  }
-  auto llvmContext = std::make_unique<llvm::LLVMContext>();
-  auto translated = translateModuleToLLVMIR(*module, *llvmContext);
-  // Without symbols of this process, a call into the math library is an error.
+  auto module = parseSourceString<ModuleOp>(source, &context);
+  if (!module || failed(lower(*module)))
+    return nullptr;
+  return translateModuleToLLVMIR(*module, llvmContext);
+}
+
+/// Compiles without symbols of this process: a call into the math library is an error.
+static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>>
+compile(std::unique_ptr<llvm::Module> module, std::unique_ptr<llvm::LLVMContext> context) {
   auto jit = llvm::orc::LLJITBuilder()
                  .setPlatformSetUp(llvm::orc::setUpInactivePlatform)
                  .setLinkProcessSymbolsByDefault(false)
                  .create();
-  if (!translated || !jit) {
-    ADD_FAILURE() << "math." << name << " does not translate: " << llvm::toString(jit.takeError());
+  if (!jit)
+    return jit.takeError();
+  module->setDataLayout((*jit)->getDataLayout());
+  if (auto error = (*jit)->addIRModule({std::move(module), std::move(context)}))
+    return std::move(error);
+  return jit;
+}
+
+JitFunction::JitFunction(const std::string &name, bool vectors) : state(new State) {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  auto context = std::make_unique<llvm::LLVMContext>();
+  std::unique_ptr<llvm::Module> module = translate(sourceOf(name, vectors), *context);
+  if (!module) {
+    ADD_FAILURE() << "math." << name << " does not lower";
+    return;
+  }
+  auto jit = compile(std::move(module), std::move(context));
+  if (!jit) {
+    ADD_FAILURE() << llvm::toString(jit.takeError());
     return;
   }
   state->jit = std::move(*jit);
-  translated->setDataLayout(state->jit->getDataLayout());
-  auto error = state->jit->addIRModule({std::move(translated), std::move(llvmContext)});
-  auto symbol = error ? llvm::Expected<llvm::orc::ExecutorAddr>(std::move(error))
-                      : state->jit->lookup("apply");
+  auto symbol = state->jit->lookup("apply");
   if (!symbol) {
     ADD_FAILURE() << llvm::toString(symbol.takeError());
     return;

@@ -1,6 +1,6 @@
 #include "qvlrt/byte_pair_encoder.h"
 
-#include <chrono>
+#include <ctime>
 #include <map>
 #include <random>
 
@@ -87,9 +87,10 @@ TEST(BytePairEncoder, IsNotQuadraticOnALongWord) {
     std::string word;
     while (word.size() < 1'000'000)
       word += unit;
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start =
+        std::clock(); // processor time: other programs may keep the machine busy
     const auto ids = tokenizer.encode(word).value();
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10)) << unit;
+    EXPECT_LT(std::clock() - start, 10 * CLOCKS_PER_SEC) << unit;
     EXPECT_EQ(tokenizer.decode(ids, false), word);
   }
 }

@@ -1,7 +1,7 @@
 #include "qvlrt/pre_tokenizer.h"
 
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -99,9 +99,10 @@ TEST(Normalizer, StaysFastOnLongRunsOfMarks) {
   std::string text = "a";
   for (int i = 0; i < 200000; ++i)
     text += i % 2 ? "\u0323" : "\u0307";
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start =
+      std::clock(); // processor time: other programs may keep the machine busy
   const std::string normalized = normalizeNfc(text);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
   EXPECT_EQ(normalized.substr(0, 3), "\u1EA1"); // a with dot below
 }
 

@@ -8,6 +8,7 @@
 #include "TestArtifacts.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <gtest/gtest.h>
 
 namespace qvlrt {
@@ -133,17 +134,55 @@ TEST(CpuVariant, MissingSymbolIsNamed) {
               FailsWith(absl::StatusCode::kInvalidArgument, "lacks the kernel absent"));
 }
 
-TEST(CodeObject, SecondObjectIsNotTheFirstOnAReusedDescriptor) {
+/// The bytes of code object `number` of the test target.
+test::Bytes objectBytes(int number) {
   qvlfmt::ArtifactT artifact = test::emptyArtifact();
-  auto load = [&](int number) {
-    const std::vector<std::uint8_t> &bytes = artifact.targets[0]->objects[number]->bytes;
-    absl::StatusOr<LoadedObject> object = LoadedObject::load(std::as_bytes(std::span(bytes)));
-    EXPECT_OK(object.status());
-    return *std::move(object);
-  };
-  LoadedObject first = load(0), second = load(1);
-  EXPECT_NE(first.symbol("variant"), second.symbol("variant"));
-  EXPECT_EQ(first.symbol("absent"), nullptr);
+  std::span<const std::byte> bytes =
+      std::as_bytes(std::span(artifact.targets[0]->objects[number]->bytes));
+  return {bytes.begin(), bytes.end()};
+}
+
+TEST(CodeObject, SecondObjectIsNotTheFirstOnAReusedDescriptor) {
+  absl::StatusOr<LoadedObject> first = LoadedObject::load(objectBytes(0));
+  absl::StatusOr<LoadedObject> second = LoadedObject::load(objectBytes(1));
+  ASSERT_OK(first.status());
+  ASSERT_OK(second.status());
+  EXPECT_NE(first->symbol("variant"), second->symbol("variant"));
+  EXPECT_EQ(first->symbol("absent"), nullptr);
+}
+
+/// Points TMPDIR at a folder for the length of a test.
+class CodeObjectFile : public testing::Test {
+protected:
+  void SetUp() override {
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    setenv("TMPDIR", folder.c_str(), 1);
+  }
+  void TearDown() override {
+    unsetenv("TMPDIR");
+    std::filesystem::remove_all(folder);
+  }
+  std::string folder = "/tmp/qvl-code-XXXXXX";
+};
+
+TEST_F(CodeObjectFile, LoadsAndLeavesNothingBehind) {
+  absl::StatusOr<LoadedObject> object = LoadedObject::loadThroughTemporaryFile(objectBytes(0));
+  ASSERT_OK(object.status());
+  EXPECT_NE(object->symbol("variant"), nullptr);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+}
+
+TEST_F(CodeObjectFile, BrokenCodeLeavesNothingBehind) {
+  EXPECT_THAT(LoadedObject::loadThroughTemporaryFile(test::Bytes(100)).status(),
+              FailsWith(absl::StatusCode::kInvalidArgument, ""));
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+}
+
+TEST_F(CodeObjectFile, NamesAFolderThatCannotBeWritten) {
+  setenv("TMPDIR", (folder + "/absent").c_str(), 1);
+  EXPECT_THAT(
+      LoadedObject::loadThroughTemporaryFile(objectBytes(0)).status(),
+      FailsWith(absl::StatusCode::kResourceExhausted, "cannot create " + folder + "/absent"));
 }
 
 } // namespace

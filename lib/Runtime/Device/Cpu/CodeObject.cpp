@@ -46,6 +46,12 @@ absl::Status loaderError() {
   return absl::InvalidArgumentError(message ? message : "the loader failed");
 }
 
+/// Removes a file at the end of a scope; its code stays mapped.
+struct RemovedFile {
+  std::string path;
+  ~RemovedFile() { unlink(path.c_str()); }
+};
+
 /// A descriptor with the contents, or -1 where the system refuses memory files or executing them.
 int memoryFile(std::span<const std::byte> bytes) {
   int file = memfd_create("qvl-kernels", MFD_CLOEXEC);
@@ -54,26 +60,6 @@ int memoryFile(std::span<const std::byte> bytes) {
     return -1;
   }
   return file;
-}
-
-absl::StatusOr<void *> loadTemporary(std::span<const std::byte> bytes) {
-  const char *folder = std::getenv("TMPDIR");
-  std::string path = absl::StrCat(folder && *folder ? folder : "/tmp", "/qvl-kernels-XXXXXX");
-  int file = mkstemp(path.data()); // readable by this user only
-  if (file < 0)
-    return absl::ResourceExhaustedError(
-        absl::StrCat("cannot create ", path, ": ", std::strerror(errno), "; set TMPDIR"));
-  bool written = writeAll(file, bytes);
-  close(file);
-  void *handle = written ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
-  absl::Status failure = handle    ? absl::OkStatus()
-                         : written ? loaderError()
-                                   : absl::ResourceExhaustedError(absl::StrCat(
-                                         "cannot write ", path, ": ", std::strerror(errno)));
-  unlink(path.c_str());
-  if (!handle)
-    return failure;
-  return handle;
 }
 
 } // namespace
@@ -86,7 +72,27 @@ absl::StatusOr<LoadedObject> LoadedObject::load(std::span<const std::byte> bytes
       return LoadedObject(handle, file);
     close(file);
   }
-  QVLRT_ASSIGN_OR_RETURN(void *handle, loadTemporary(bytes));
+  return loadThroughTemporaryFile(bytes);
+}
+
+absl::StatusOr<LoadedObject>
+LoadedObject::loadThroughTemporaryFile(std::span<const std::byte> bytes) {
+  const char *folder = std::getenv("TMPDIR");
+  std::string path = absl::StrCat(folder && *folder ? folder : "/tmp", "/qvl-kernels-XXXXXX");
+  int file = mkstemp(path.data()); // readable by this user only
+  if (file < 0)
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot create ", path, ": ", std::strerror(errno), "; set TMPDIR"));
+  RemovedFile removed{path};
+  bool written = writeAll(file, bytes);
+  int error = errno;
+  close(file);
+  if (!written)
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot write ", path, ": ", std::strerror(error), "; set TMPDIR"));
+  void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle)
+    return loaderError();
   return LoadedObject(handle, -1);
 }
 

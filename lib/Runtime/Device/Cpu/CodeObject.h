@@ -16,6 +16,8 @@ public:
   /// file that is removed at once. Error: InvalidArgument (not an x86-64 shared object, or the
   /// loader's message).
   static absl::StatusOr<LoadedObject> load(std::span<const std::byte> bytes);
+  /// The second way alone. Errors: also ResourceExhausted, when the file cannot be written.
+  static absl::StatusOr<LoadedObject> loadThroughTemporaryFile(std::span<const std::byte> bytes);
   LoadedObject(LoadedObject &&other) noexcept;
   LoadedObject &operator=(LoadedObject &&) = delete;
   ~LoadedObject();

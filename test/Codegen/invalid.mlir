@@ -1,0 +1,32 @@
+// RUN: qvl-opt %s --qvl-codegen-x86='feature-sets=v3' --split-input-file --verify-diagnostics
+
+qvlx.kernel @no_encoding buffers(3) scalars(2) scratch(0) {
+  // expected-error @+1 {{qvl.linear needs a weight in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k}}
+  func.func @no_encoding(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>) -> tensor<?x32xf32> {
+    %y = qvl.linear %x, %w : tensor<?x64xf32>, tensor<32x64xf32> -> tensor<?x32xf32>
+    return %y : tensor<?x32xf32>
+  }
+}
+
+// -----
+
+qvlx.kernel @bias_in_bf16 buffers(4) scalars(2) scratch(0) {
+  // expected-error @+1 {{qvl.linear needs its bias stored flat in f32}}
+  func.func @bias_in_bf16(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>
+      {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 32, pad_k = 64>},
+      %b: tensor<32xbf16> {qvl.encoding = #qvl.flat<bf16>}) -> tensor<?x32xf32> {
+    %y = qvl.linear %x, %w bias %b : tensor<?x64xf32>, tensor<32x64xf32>, tensor<32xbf16> -> tensor<?x32xf32>
+    return %y : tensor<?x32xf32>
+  }
+}
+
+// -----
+
+qvlx.kernel @two_ops buffers(2) scalars(2) scratch(0) {
+  // expected-error @+1 {{not a kernel function: its body is not one qvl op on its arguments}}
+  func.func @two_ops(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+    %y = qvl.silu %x : tensor<?x64xf32>
+    %z = qvl.silu %y : tensor<?x64xf32>
+    return %z : tensor<?x64xf32>
+  }
+}
