@@ -46,11 +46,11 @@ static FailureOr<Tensor> readTensor(ParameterOp op, RankedTensorType type,
 }
 
 ParameterProvider reference::checkpointParameters(const ::qvl::Checkpoint &checkpoint) {
-  return [&checkpoint](ParameterOp op, StringRef source,
-                       RankedTensorType type) -> FailureOr<Tensor> {
-    if (const ::qvl::TensorInfo *info = checkpoint.find(::qvl::canonicalTensorName(source)))
-      return readTensor(op, type, *info);
-    return op.emitOpError() << "needs '" << source << "', which is not in "
-                            << checkpoint.directory();
-  };
+  return
+      [&checkpoint](ParameterOp op, StringRef source, RankedTensorType type) -> FailureOr<Tensor> {
+        if (const ::qvl::TensorInfo *info = checkpoint.find(::qvl::canonicalTensorName(source)))
+          return readTensor(op, type, *info);
+        return op.emitOpError() << "needs '" << source << "', which is not in "
+                                << checkpoint.directory();
+      };
 }

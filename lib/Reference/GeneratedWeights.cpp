@@ -64,7 +64,8 @@ FailureOr<Tensor> reference::generateParameter(ParameterOp parameter, StringRef 
                                                RankedTensorType type) {
   std::optional<uint32_t> number = generatedNumber(name);
   if (!number)
-    return parameter.emitOpError() << "needs '" << name << "', which is no parameter of the miniature model of appendix A";
+    return parameter.emitOpError()
+           << "needs '" << name << "', which is no parameter of the miniature model of appendix A";
   std::vector<int64_t> shape = type.getShape().vec();
   if (name.contains("norm") || name.contains("ln_q"))
     return generateTensor(*number, std::move(shape), 0.1, 1);

@@ -5,6 +5,7 @@
 #include "OpFunctions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -86,6 +87,9 @@ FailureOr<Tensor> Interpreter::make(ParameterOp op) {
     FailureOr<Tensor> source = parameters(op, name, type);
     if (failed(source))
       return failure();
+    std::string reason = mismatch(*source, type);
+    if (!reason.empty())
+      return op.emitOpError() << "source '" << name << "' of type " << type << " " << reason;
     tensor.values.insert(tensor.values.end(), source->values.begin(), source->values.end());
   }
   return tensor;
@@ -104,12 +108,7 @@ FailureOr<Interpreter::Shared> Interpreter::load(LoadOp op) {
   FailureOr<Tensor> tensor = make(parameter);
   if (failed(tensor))
     return failure();
-  RuntimeValue value = std::move(*tensor);
-  std::string reason = mismatch(value, op.getResult().getType());
-  if (!reason.empty())
-    return op.emitOpError() << "parameter '" << op.getParameter() << "' of type "
-                            << op.getResult().getType() << " " << reason;
-  return known = std::make_shared<const RuntimeValue>(std::move(value));
+  return known = std::make_shared<const RuntimeValue>(std::move(*tensor));
 }
 
 FailureOr<std::vector<RuntimeValue>> Interpreter::evaluate(Operation &op,
@@ -207,7 +206,7 @@ reference::evaluateText(StringRef text, ArrayRef<RuntimeValue> arguments, Precis
   if (!context)
     context = &own.emplace(MLIRContext::Threading::DISABLED);
   context->printOpOnDiagnostic(false);
-  context->loadDialect<QvlDialect, func::FuncDialect, arith::ArithDialect>();
+  context->loadDialect<QvlDialect, func::FuncDialect, arith::ArithDialect, math::MathDialect>();
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, context);
   if (!module)
     return failure();
