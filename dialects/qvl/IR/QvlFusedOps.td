@@ -4,7 +4,7 @@
 
 include "dialects/qvl/IR/QvlBase.td"
 
-def Qvl_FusedLinearOp : Qvl_TensorOp<"fused_linear", [AttrSizedOperandSegments, SingleBlock]> {
+def Qvl_FusedLinearOp : Qvl_TensorOp<"fused_linear", [AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock]> {
   let summary = "Projections of one input with an epilogue on each element";
   let description = [{
     Computes `acc_w[t, n] = Σ_k input[load(t), k] · weight_w[n, k]` for one or two weights, each in one chain of ascending `k` in f32, and

@@ -304,6 +304,15 @@ func.func @rope_table_c3(%p: tensor<2x?xi32>) {
 
 // -----
 
+func.func @rope_table_c4(%p: tensor<2x?xi32>, %w: tensor<?xi32>) {
+  // expected-error@below {{'qvl.rope_table' op a row map needs an index and a positive group}}
+  %t = qvl.rope_table %p rows(%w group 0 : tensor<?xi32>) {theta = 1.0e4 : f64, sections = array<i64: 2, 3>,
+      frequencies = #qvl.frequencies<shared>} : tensor<2x?xi32> -> tensor<?x5x2xf32>
+  return
+}
+
+// -----
+
 func.func @rotate_c1(%x: tensor<?x2x8xf32>, %t: tensor<?x5x2xf32>) {
   // expected-error@below {{'qvl.rotate' op head_dim of 'tensor<?x2x8xf32>' must be twice the angles of the table 'tensor<?x5x2xf32>'}}
   %y = qvl.rotate %x, %t : tensor<?x2x8xf32>, tensor<?x5x2xf32>

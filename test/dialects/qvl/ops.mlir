@@ -167,6 +167,16 @@ func.func @rope_table_per_axis(%positions: tensor<2x?xi32>) -> tensor<?x40x2xf32
   return %t : tensor<?x40x2xf32>
 }
 
+/// A row map.
+// CHECK-LABEL: func.func @rope_table_rows
+// CHECK-SAME: (%[[P:.*]]: tensor<2x?xi32>, %[[W:.*]]: tensor<?xi32>)
+func.func @rope_table_rows(%positions: tensor<2x?xi32>, %window: tensor<?xi32>) -> tensor<?x40x2xf32> {
+  // CHECK: qvl.rope_table %[[P]] rows(%[[W]] group 4 : tensor<?xi32>) {frequencies
+  %t = qvl.rope_table %positions rows(%window group 4 : tensor<?xi32>) {theta = 1.0e4 : f64, sections = array<i64: 20, 20>,
+      frequencies = #qvl.frequencies<per_axis>} : tensor<2x?xi32> -> tensor<?x40x2xf32>
+  return %t : tensor<?x40x2xf32>
+}
+
 // CHECK-LABEL: func.func @rotate
 // CHECK-SAME: (%[[X:.*]]: tensor<?x16x128xf32>, %[[T:.*]]: tensor<?x64x2xf32>)
 func.func @rotate(%x: tensor<?x16x128xf32>, %t: tensor<?x64x2xf32>) -> tensor<?x16x128xf32> {
