@@ -4,6 +4,23 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FuseSpatialMergePass : Pass<"qvl-fuse-spatial-merge", "::mlir::ModuleOp"> {
+  let summary = "Normalised rows written side by side";
+  let description = [{
+    ```mlir
+    // before
+    %n = qvl.rms_norm %x, %w {eps = 1.0e-6} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
+    %m = qvl.merge_rows %n {rows = 4} : tensor<?x128xf32> -> tensor<?x512xf32>
+    // after
+    %m = qvl.rms_norm %x, %w {eps = 1.0e-6, merge = 4} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x512xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "merges joined with a norm">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
   let summary = "Choose the stored form of every parameter";
   let description = [{
