@@ -4,6 +4,39 @@
 
 include "mlir/Pass/PassBase.td"
 
+def HoistWindowOrderPass : Pass<"qvl-hoist-window-order", "::mlir::ModuleOp"> {
+  let summary = "One permutation of rows before the blocks and one behind them";
+  let description = [{
+    Assigns a row order, raster or window, to every value of a function in one walk and places a `qvl.regroup` only where an order changes,
+    instead of one pair around each windowed attention. An order is the index and the segments of the permutations that are there; a
+    function may hold several. What the assignment rests on:
+
+    * a permutation is cancelled by its inverse (`regroup` of one index, one size of groups);
+    * a row-wise op (linear, rms_norm, silu, gelu, cast, split_heads, add, mul, rotate) keeps the order of its row operands, which agree;
+    * `merge_rows {rows = r}` keeps an order of groups that `r` divides, and the merged rows are moved by groups of `group / r`;
+    * `attention segments(%s)` keeps an order that preserves `%s`, so attention inside whole frames runs in window order too.
+
+    Every other op reads and writes rows in the order that it was traced with. The rewrite is made only when it leaves fewer permutations;
+    an op that stays in raster order inside the function gives a missed remark.
+
+    ```mlir
+    // before: each windowed block
+    %y = qvl.linear %x, %w …
+    %w = qvl.regroup %y, %window preserving(%frames) {group = 4}
+    …  // attention in window order, residual stream in raster order
+    %r = qvl.regroup %a, %window preserving(%frames) {group = 4, inverse}
+    // after: once
+    %p = qvl.regroup %pixels, %window preserving(%frames) {group = 4}
+    …  // all blocks and the merger in window order
+    %f = qvl.regroup %merged, %window preserving(%frames) {group = 1, inverse}
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "orders hoisted">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def FuseSpatialMergePass : Pass<"qvl-fuse-spatial-merge", "::mlir::ModuleOp"> {
   let summary = "Normalised rows written side by side";
   let description = [{
