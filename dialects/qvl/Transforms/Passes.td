@@ -37,6 +37,32 @@ def HoistWindowOrderPass : Pass<"qvl-hoist-window-order", "::mlir::ModuleOp"> {
   ];
 }
 
+def FuseQkvPass : Pass<"qvl-fuse-qkv", "::mlir::ModuleOp"> {
+  let summary = "Projections of one input to heads as one projection";
+  let description = [{
+    Joins linears that read one value and are each split into heads of one part. Their weights, and their biases, become one parameter whose
+    recipe puts the rows one below the other; it is called `SCOPE.qkv_proj.weight` after the scope that the old names share. Parameters
+    without a load are erased. Each output element keeps its own chain of sums, so results are equal bit for bit.
+
+    ```mlir
+    // before, the same with k_proj and v_proj
+    %wq = qvl.load @self_attn.q_proj.weight : tensor<192x192xbf16>
+    %q = qvl.linear %x, %wq bias %bq …
+    %hq = qvl.split_heads %q {head_dim = 32, heads = [6]}
+    // after
+    qvl.parameter @self_attn.qkv_proj.weight : tensor<320x192xbf16>
+        recipe(<["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"], rows = [192, 64, 64]>)
+    %w = qvl.load @self_attn.qkv_proj.weight : tensor<320x192xbf16>
+    %y = qvl.linear %x, %w bias %b …
+    %hq, %hk, %hv = qvl.split_heads %y {head_dim = 32, heads = [6, 2, 2]}
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "groups of projections joined">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def FuseSpatialMergePass : Pass<"qvl-fuse-spatial-merge", "::mlir::ModuleOp"> {
   let summary = "Normalised rows written side by side";
   let description = [{
