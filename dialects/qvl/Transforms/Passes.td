@@ -63,6 +63,38 @@ def FuseQkvPass : Pass<"qvl-fuse-qkv", "::mlir::ModuleOp"> {
   ];
 }
 
+def FuseGateUpPass : Pass<"qvl-fuse-gate-up", "::mlir::ModuleOp"> {
+  let summary = "The gated unit of an MLP as one fused linear of two weights";
+  let description = [{
+    `silu(x·Wgᵀ + bg) · (x·Wuᵀ + bu)` reads its input once and writes the product alone; silu is written out on scalars. Intermediate
+    results are not rounded to their element type any more.
+
+    ```mlir
+    // before
+    %g = qvl.linear %x, %wg …
+    %u = qvl.linear %x, %wu …
+    %s = qvl.silu %g …
+    %h = qvl.mul %s, %u …
+    // after
+    %h = qvl.fused_linear %x, (%wg, %wu) … {
+    ^bb0(%g: f32, %u: f32):
+      %n = arith.negf %g : f32
+      %e = math.exp %n : f32
+      %one = arith.constant 1.0 : f32
+      %d = arith.addf %one, %e : f32
+      %s = arith.divf %g, %d : f32
+      %r = arith.mulf %s, %u : f32
+      qvl.yield %r : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"fused", "fused", "gated units joined">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def FuseSpatialMergePass : Pass<"qvl-fuse-spatial-merge", "::mlir::ModuleOp"> {
   let summary = "Normalised rows written side by side";
   let description = [{
