@@ -95,6 +95,34 @@ def FuseGateUpPass : Pass<"qvl-fuse-gate-up", "::mlir::ModuleOp"> {
   ];
 }
 
+def FuseEpiloguePass : Pass<"qvl-fuse-epilogue", "::mlir::ModuleOp"> {
+  let summary = "What follows a projection element by element, in its epilogue";
+  let description = [{
+    Turns every `qvl.linear` into a `qvl.fused_linear` that adds its bias (with nothing to add, one that yields the sum, so that code
+    generation sees one op of projections), then moves the `gelu`, `cast` and `add` that are its only readers into the epilogue. It owns
+    all residual adds; a sum keeps the sides of its operands, `residual + (acc + bias)`. The joined op stands where its last part stood, so
+    a residual is there before it. Intermediate results are not rounded to their element type any more.
+
+    ```mlir
+    // before
+    %y = qvl.linear %x, %w bias %b …
+    %z = qvl.add %r, %y …
+    // after
+    %z = qvl.fused_linear %x, (%w) with(%b, %r) … {
+    ^bb0(%acc: f32, %bias: f32, %residual: f32):
+      %0 = arith.addf %acc, %bias : f32
+      %1 = arith.addf %residual, %0 : f32
+      qvl.yield %1 : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"fused", "fused", "ops that moved into an epilogue">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def FuseSpatialMergePass : Pass<"qvl-fuse-spatial-merge", "::mlir::ModuleOp"> {
   let summary = "Normalised rows written side by side";
   let description = [{
