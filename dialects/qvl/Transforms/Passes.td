@@ -123,6 +123,29 @@ def FuseEpiloguePass : Pass<"qvl-fuse-epilogue", "::mlir::ModuleOp"> {
   ];
 }
 
+def FoldRowMapsPass : Pass<"qvl-fold-row-maps", "::mlir::ModuleOp"> {
+  let summary = "Permutations of rows as maps of the ops that read or write them";
+  let description = [{
+    What `qvl-hoist-window-order` leaves costs no kernel: a `regroup` before a `fused_linear` is its load map, an inverse `regroup` behind
+    one its store map, a `regroup` of a rotary table the row map of the table.
+
+    ```mlir
+    // before
+    %p = qvl.regroup %x, %window preserving(%frames) {group = 4} …
+    %y = qvl.fused_linear %p, (%w) …
+    %m = qvl.fused_linear %y, (%v) …
+    %f = qvl.regroup %m, %window preserving(%frames) {group = 4, inverse} …
+    // after
+    %y = qvl.fused_linear %x, (%w) load(%window group 4 : tensor<?xi32>) …
+    %f = qvl.fused_linear %y, (%v) store(%window group 4 : tensor<?xi32>) …
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "permutations folded">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def FuseSpatialMergePass : Pass<"qvl-fuse-spatial-merge", "::mlir::ModuleOp"> {
   let summary = "Normalised rows written side by side";
   let description = [{
