@@ -163,6 +163,30 @@ def FuseSpatialMergePass : Pass<"qvl-fuse-spatial-merge", "::mlir::ModuleOp"> {
   ];
 }
 
+def FuseRotaryPass : Pass<"qvl-fuse-rotary", "::mlir::ModuleOp"> {
+  let summary = "Heads split, rotated and appended to the cache in one op";
+  let description = [{
+    Joins a split into query, key and value with the rotations of query and key, and with the cache append of key and value when there is
+    one. The joined op stands where its last part stood.
+
+    ```mlir
+    // before
+    %q, %k, %v = qvl.split_heads %y {head_dim = 32, heads = [6, 2, 2]} …
+    %qr = qvl.rotate %q, %t …
+    %kr = qvl.rotate %k, %t …
+    %c1 = qvl.cache_append %kr, %v, %c0 layer(%layer) slots(%slots) …
+    // after: text
+    %qr, %c1 = qvl.rope_append %y, %t, %c0 layer(%layer) slots(%slots) {q_heads = 6} …
+    // after: vision, without the append
+    %qr, %kr, %v = qvl.rope_qk %y, %t {head_dim = 32, heads = [4, 4, 4]} …
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "groups of heads joined">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
   let summary = "Choose the stored form of every parameter";
   let description = [{
