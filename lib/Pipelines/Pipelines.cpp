@@ -31,8 +31,9 @@ void buildFusePipeline(OpPassManager &pm) {
   // qvl-fuse-qkv makes comes before the rotations that join it.
   pm.addPass(mlir::qvl::createFuseSpatialMergePass());
   pm.addPass(mlir::qvl::createFuseRotaryPass());
-  // Layers load tables and constants anew; one of each is left for outlining.
-  pm.addPass(createCanonicalizerPass());
+  // Layers load tables and constants anew; one of each is left for outlining. Nothing is folded
+  // yet: folding rounds constants of epilogues to f32, and the fused model is to be the traced one
+  // in f64.
   pm.addPass(createCSEPass());
 }
 

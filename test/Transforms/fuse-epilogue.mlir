@@ -43,8 +43,9 @@ func.func @residual_behind(%x: tensor<?x16xf32>, %w: tensor<16x16xbf16>) -> tens
 // CHECK-LABEL: func.func @gelu_and_cast
 // CHECK: qvl.fused_linear {{.*}} -> tensor<?x24xbf16> {
 // CHECK-NEXT: ^bb0(%[[ACC:.*]]: f32):
-// CHECK: %[[C:.*]] = arith.constant 0.707106769
-// CHECK: %[[S:.*]] = arith.mulf %[[ACC]], %[[C]]
+// CHECK: %[[C:.*]] = arith.constant 5.000000e-01
+// CHECK: %[[ROOT:.*]] = math.sqrt %[[C]]
+// CHECK: %[[S:.*]] = arith.mulf %[[ACC]], %[[ROOT]]
 // CHECK: %[[HALF:.*]] = arith.mulf %[[ACC]], %{{.*}}
 // CHECK: %[[E:.*]] = math.erf %[[S]]
 // CHECK: %[[F:.*]] = arith.addf %{{.*}}, %[[E]]

@@ -20,7 +20,10 @@ Value mlir::qvl::siluOf(ImplicitLocOpBuilder &builder, Value x) {
 }
 
 Value mlir::qvl::geluOf(ImplicitLocOpBuilder &builder, Value x) {
-  Value scaled = arith::MulFOp::create(builder, x, constantF32(builder, 0.70710678118654752440));
+  // A root that is taken, not written: runs in f64 have it exactly, and a kernel's folds to its
+  // f32.
+  Value rootHalf = math::SqrtOp::create(builder, constantF32(builder, 0.5));
+  Value scaled = arith::MulFOp::create(builder, x, rootHalf);
   Value half = arith::MulFOp::create(builder, x, constantF32(builder, 0.5));
   Value factor =
       arith::AddFOp::create(builder, constantF32(builder, 1), math::ErfOp::create(builder, scaled));
