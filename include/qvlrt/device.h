@@ -35,8 +35,7 @@ struct DeviceLimits {
   bool runsKernels = true;         // false: launches are checked and then dropped (the null device)
   bool hostAddressable = true;     // DeviceRange addresses are host pointers
   std::uint64_t maxAllocation = 0; // bytes of one allocation
-  std::uint64_t maxScratchBytes = 0; // scratch of one worker
-  int workers = 1;                   // threads that compute
+  int workers = 1;                 // threads that compute
 };
 
 /// Bytes in use on a device by this process, through this object.

@@ -31,6 +31,11 @@ struct SessionOptions {
   std::int64_t sequences = 1;
 };
 
+/// Tokens that a sequence of such a session may have. Error: InvalidArgument for a context that the
+/// artifact was not compiled for.
+absl::StatusOr<std::int64_t> contextTokens(const qvlfmt::ModelFacts &facts,
+                                           const SessionOptions &options);
+
 /// The tokens of one sequence, what the model must know about each, and its part of the cache.
 /// Tokens from cachedTokens() on are pending: known, but not yet run. Dies before its session.
 class SequenceState {

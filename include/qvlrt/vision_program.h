@@ -4,7 +4,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "qvlrt/executor.h"
-#include "qvlrt/operand_staging.h"
 
 #include <cstdint>
 #include <span>
@@ -54,11 +53,10 @@ public:
 
 private:
   VisionProgram(Executor &executor, std::uint32_t program)
-      : executor(&executor), program(program), staging(executor.device()) {}
+      : executor(&executor), program(program) {}
 
   Executor *executor; // borrowed
   std::uint32_t program;
-  OperandStaging staging;
 };
 
 } // namespace qvlrt

@@ -110,10 +110,8 @@ LogicalResult ProgramBuilder::convert(Operation *op) {
     return isa<tensor::DimOp>(op) || isa<arith::ArithDialect>(op->getDialect())
                ? success() // Sizes: translated where they are used.
                : op->emitError() << "'" << op->getName() << "' cannot be part of a program";
-  if (isView(op)) {
-    convertView(op);
-    return success();
-  }
+  if (isView(op))
+    return convertView(op);
   return convertLaunch(op);
 }
 
@@ -175,14 +173,17 @@ FailureOr<SmallVector<ProgramBuilder::Placed>> ProgramBuilder::reifySizes(Operat
   return results;
 }
 
-void ProgramBuilder::convertView(Operation *op) {
+LogicalResult ProgramBuilder::convertView(Operation *op) {
   Value result = op->getResult(0);
   FailureOr<SmallVector<Placed>> sizes = reifySizes(op);
+  if (failed(sizes))
+    return failure();
   Placed view = std::move(sizes->front());
   view.buffer = qvlx::ViewOp::create(builder, op->getLoc(), bufferTypeOf(result.getType()),
                                      placed[op->getOperand(0)].buffer, dynamicSizes(view));
   placed[result] = std::move(view);
   ++viewCount;
+  return success();
 }
 
 LogicalResult ProgramBuilder::convertLaunch(Operation *op) {
@@ -209,7 +210,8 @@ LogicalResult ProgramBuilder::convertLaunch(Operation *op) {
     if (isa<dialect::CacheType>(result.getType())) {
       auto cache = llvm::find_if(op->getOperands(),
                                  [&](Value v) { return v.getType() == result.getType(); });
-      placed[result] = placed[*cache];
+      Placed pool = placed.lookup(*cache); // A copy: inserting moves what the map holds.
+      placed[result] = std::move(pool);
       continue;
     }
     place.buffer = qvlx::AllocOp::create(builder, op->getLoc(), bufferTypeOf(result.getType()),

@@ -30,7 +30,7 @@ private:
   mlir::LogicalResult convert(mlir::Operation *op);
   mlir::LogicalResult convertReturn(mlir::func::ReturnOp op);
   mlir::LogicalResult convertLaunch(mlir::Operation *op);
-  void convertView(mlir::Operation *op);
+  mlir::LogicalResult convertView(mlir::Operation *op);
 
   /// Sizes of the results of `op` as values of the program.
   mlir::FailureOr<llvm::SmallVector<Placed>> reifySizes(mlir::Operation *op);

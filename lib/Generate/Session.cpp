@@ -144,17 +144,6 @@ absl::Status ModelSession::step(std::span<const BatchItem> batch, std::vector<fl
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::int64_t> contextTokens(const qvlfmt::ModelFacts &facts,
-                                           const SessionOptions &options) {
-  const std::int64_t tokens = options.maxContext.value_or(facts.max_context());
-  if (tokens < 1 || tokens > facts.max_context())
-    return absl::InvalidArgumentError(
-        absl::StrFormat("a context of %d tokens is asked for, but this artifact was compiled for "
-                        "1 to %d (qvl-compile --max-context)",
-                        tokens, facts.max_context()));
-  return tokens;
-}
-
 absl::StatusOr<std::unique_ptr<KvCache>> createCache(const qvlfmt::ModelFacts &facts,
                                                      Device &device, std::int64_t context,
                                                      const SessionOptions &options) {
@@ -166,6 +155,17 @@ absl::StatusOr<std::unique_ptr<KvCache>> createCache(const qvlfmt::ModelFacts &f
 }
 
 } // namespace
+
+absl::StatusOr<std::int64_t> contextTokens(const qvlfmt::ModelFacts &facts,
+                                           const SessionOptions &options) {
+  const std::int64_t tokens = options.maxContext.value_or(facts.max_context());
+  if (tokens < 1 || tokens > facts.max_context())
+    return absl::InvalidArgumentError(
+        absl::StrFormat("a context of %d tokens is asked for, but this artifact was compiled for "
+                        "1 to %d (qvl-compile --max-context)",
+                        tokens, facts.max_context()));
+  return tokens;
+}
 
 absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, Device &device,
                                                          const SessionOptions &options) {

@@ -13,7 +13,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
 
-RUNTIME_HALF = ["include/qvlrt", "lib/Runtime", "lib/Processor", "lib/Video", "lib/Generate", "tools/qvl-run"]
+RUNTIME_HALF = ["include/qvlrt", "lib/Runtime", "lib/Processor", "lib/Video", "lib/Generate", "tools/qvl-run",
+                "tools/qvl-inspect"]
 COMPILER_HALF = ["include/qvl", "dialects", "models", "lib/Import", "lib/Trace", "lib/Conversion", "lib/Codegen",
                  "lib/Pipelines", "lib/Artifact", "lib/Reference", "tools/qvl-compile", "tools/qvl-opt"]
 COMPILER_HEADERS = r"(mlir|mlir-c|llvm|llvm-c|lld|qvl|dialects|models)/"

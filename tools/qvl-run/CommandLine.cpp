@@ -9,6 +9,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 
 #include <CLI/CLI.hpp>
 
@@ -26,10 +27,19 @@ constexpr const char *kFooter =
     "  qvl-run model.qvl --image=photo.jpg --prompt=\"What is in the picture?\"\n"
     "  qvl-run model.qvl --messages=chat.json --json --max-new-tokens=64\n"
     "  qvl-run model.qvl                      (a chat, on a terminal)\n"
+    "  qvl-run plan model.qvl --image=photo.jpg --max-pixels=500000,250000      (what it costs)\n"
     "\n"
     "Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 bad input or a limit\n"
     "reached; 2 usage; 3 internal error; 4 the system failed; 130 interrupted.\n"
     "An artifact contains machine code: running one is running a program.";
+
+constexpr const char *kPlanFooter =
+    "Takes the options of a run and says what it would cost: sizes, tokens, pages and memory. No\n"
+    "weight is read and no picture decoded. Several --max-pixels show what smaller pictures save.\n"
+    "\n"
+    "Example:\n"
+    "  qvl-run plan model.qvl --image=photo.jpg --prompt=\"What is this?\" "
+    "--max-pixels=500000,250000";
 
 /// "512", "64K", "512M", "2G": bytes, or nothing for anything else.
 std::optional<std::uint64_t> parseBytes(std::string_view text) {
@@ -57,7 +67,10 @@ public:
     declareInput();
     declareAnswer();
     declareMachine();
-    declareOutput();
+    if (!options.plan)
+      declareOutput();
+    else
+      flag("--json", options.json, "Print one JSON object instead of the text");
   }
 
 private:
@@ -124,6 +137,8 @@ private:
         ->type_name(type);
   }
 
+  /// `--max-pixels=N[,N...]`, repeatable.
+  void declareComparedMaxPixels();
   void declareInput();
   void declareAnswer();
   void declareMachine();
@@ -158,7 +173,28 @@ void OptionTable::declareInput() {
   flag("--allow-special", options.allowSpecial,
        "Accept the text of special tokens (<|image_pad|> ...) in the input");
   integer("--min-pixels", options.minPixels, "Enlarge pictures to at least this many pixels", 1);
-  integer("--max-pixels", options.maxPixels, "Shrink pictures to at most this many pixels", 1);
+  if (options.plan)
+    declareComparedMaxPixels();
+  else
+    integer("--max-pixels", options.maxPixels, "Shrink pictures to at most this many pixels", 1);
+}
+
+void OptionTable::declareComparedMaxPixels() {
+  const auto add = [this](const std::string &value) {
+    for (const absl::string_view text : absl::StrSplit(value, ',')) {
+      std::int64_t number;
+      if (!absl::SimpleAtoi(text, &number) || number < 1)
+        throw CLI::ValidationError("--max-pixels", "'" + std::string(text) +
+                                                       "' is not a whole number of 1 or more");
+      options.comparedMaxPixels.push_back(number);
+    }
+    options.maxPixels = options.comparedMaxPixels.front();
+  };
+  repeated("--max-pixels",
+           "Shrink pictures to at most this many pixels; shows what each limit saves, the first "
+           "one counts",
+           add)
+      ->type_name("N[,N...]");
 }
 
 void OptionTable::declareAnswer() {
@@ -203,7 +239,8 @@ void OptionTable::declareMachine() {
       ->type_name("BYTES");
   integer("--max-context", options.maxContext, "Longest prompt and answer in tokens [the model's]",
           1);
-  flag("--verify", options.verify, "Check the checksums of the weights first (alone: only that)");
+  if (!options.plan)
+    flag("--verify", options.verify, "Check the checksums of the weights first (alone: only that)");
 }
 
 void OptionTable::declareOutput() {
@@ -265,6 +302,8 @@ std::optional<std::string> contradiction(const Options &options) {
     return "--device: '" + device + "' is not auto, cpu, cuda or cuda:N";
   if (options.hasRequest() || options.verify)
     return std::nullopt;
+  if (options.plan)
+    return "give --prompt, --image or --messages: a plan needs a request";
   if (options.json || !options.dumpDirectory.empty() || !options.profile.empty() ||
       !options.expected.empty())
     return "give --prompt, --image or --messages: a chat has no --json, --dump-dir, --profile or "
@@ -283,15 +322,18 @@ int usageError(std::string_view what) {
 
 std::variant<Options, int> parseOptions(int argc, char **argv) {
   Options options;
-  CLI::App app("Runs a Qwen2.5-VL artifact: pictures, videos and text in, text out.", "qvl-run");
-  app.footer(kFooter);
+  options.plan = argc > 1 && argv[1] == std::string_view("plan");
+  CLI::App app(options.plan ? "Says what a request to a Qwen2.5-VL artifact would cost."
+                            : "Runs a Qwen2.5-VL artifact: pictures, videos and text in, text out.",
+               options.plan ? "qvl-run plan" : "qvl-run");
+  app.footer(options.plan ? kPlanFooter : kFooter);
   app.get_formatter()->column_width(34);
   app.set_version_flag("--version", absl::StrFormat("qvl-run %s, artifacts %d.%d", QVL_VERSION,
                                                     qvlfmt::kVersionMajor, qvlfmt::kVersionMinor));
   OptionTable table(app, options);
   table.declareAll();
   try {
-    app.parse(argumentsOf(argc, argv));
+    app.parse(options.plan ? argumentsOf(argc - 1, argv + 1) : argumentsOf(argc, argv));
   } catch (const CLI::Success &help) {
     return app.exit(help);
   } catch (const CLI::ParseError &error) {

@@ -8,8 +8,13 @@
 
 namespace qvlrun {
 
-/// Opens the artifact on the device that the options name. Errors: FailedPrecondition for a device
-/// that this build does not support; those of LoadedModel::open.
+/// Error: FailedPrecondition for a device that this build does not support.
+absl::Status checkDevice(const Options &options);
+
+qvlrt::SessionOptions sessionOf(const Options &options);
+
+/// Opens the artifact on the device that the options name. Errors: those of checkDevice and
+/// LoadedModel::open.
 absl::StatusOr<qvlrt::LoadedModel> loadModel(const Options &options);
 
 } // namespace qvlrun

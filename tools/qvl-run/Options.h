@@ -21,6 +21,8 @@ struct ExpectedOutput {
 
 /// Everything the user said; what is not set comes from the artifact.
 struct Options {
+  /// `qvl-run plan`: say what the request would cost instead of running it.
+  bool plan = false;
   std::string artifact;
 
   // Input.
@@ -31,6 +33,7 @@ struct Options {
   std::optional<double> fps;
   bool allowSpecial = false;
   std::optional<std::int64_t> minPixels, maxPixels;
+  std::vector<std::int64_t> comparedMaxPixels; // of a plan; the first one is maxPixels
 
   // Answer.
   std::int64_t maxNewTokens = 256;

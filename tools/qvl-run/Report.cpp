@@ -1,7 +1,7 @@
 // `--json`: one object about the run.
 #include "Report.h"
 
-#include <nlohmann/json.hpp>
+#include "MediaReport.h"
 
 #include <sys/resource.h>
 
@@ -16,17 +16,6 @@ std::uint64_t peakResidentBytes() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024; // Linux counts KiB
 }
 
-Json mediaList(const qvlrt::ProcessedRequest &request) {
-  Json list = Json::array();
-  for (const qvlrt::MediaItem &item : request.media)
-    list.push_back({{"source", item.source},
-                    {"original", {item.original.height, item.original.width}},
-                    {"resized", {item.resized.height, item.resized.width}},
-                    {"grid", {item.grid.t, item.grid.h, item.grid.w}},
-                    {"tokens", item.tokens}});
-  return list;
-}
-
 } // namespace
 
 std::string jsonReport(const qvlrt::LoadedModel &model, const qvlrt::ProcessedRequest &request,
@@ -37,7 +26,7 @@ std::string jsonReport(const qvlrt::LoadedModel &model, const qvlrt::ProcessedRe
       {"ids", result.ids},
       {"finish_reason", qvlrt::finishReasonName(result.finishReason)},
       {"device", model.device->description()},
-      {"media", mediaList(request)},
+      {"media", mediaReport(request.media)},
       {"usage",
        {{"prompt_tokens", result.promptTokens},
         {"media_tokens", request.mediaTokens},

@@ -3,6 +3,7 @@
 #include "ErrorLine.h"
 #include "Interrupt.h"
 #include "OutputFile.h"
+#include "PlanCommand.h"
 #include "SingleRun.h"
 #include "qvlrt/exit_code.h"
 #include "qvlrt/status.h"
@@ -32,7 +33,9 @@ int runTool(int argc, char **argv) {
   const Options &options = std::get<Options>(parsed);
   catchInterrupts();
   absl::Status status;
-  if (options.hasRequest())
+  if (options.plan)
+    status = planRequest(options);
+  else if (options.hasRequest())
     status = runOnce(options);
   else if (options.verify)
     status = verifyOnly(options);

@@ -1,5 +1,6 @@
 #include "qvlrt/vision_program.h"
 
+#include "qvlrt/operand_staging.h"
 #include "qvlrt/status.h"
 
 #include "absl/strings/str_cat.h"
@@ -20,7 +21,8 @@ absl::Status VisionProgram::run(const VisionCall &call, DeviceRange features,
   QVLRT_RETURN_IF_ERROR(checkVisionCall(call, limits));
 
   std::int64_t rows = std::ssize(call.pixels) / limits.patchRow;
-  staging.clear();
+  // Not kept between calls: pixels are the largest operand, and a request has them once.
+  OperandStaging staging(executor->device());
   staging.add("pixels", ElementType::F32, {rows, limits.patchRow}, call.pixels);
   staging.add("positions", ElementType::I32, {2, rows}, call.positions);
   staging.add("window", ElementType::I32, {rows / limits.groupRows}, call.window);

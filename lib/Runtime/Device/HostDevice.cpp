@@ -1,56 +1,62 @@
 #include "HostDevice.h"
 
+#include "qvlrt/status.h"
+
 #include "absl/strings/str_cat.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <sys/mman.h>
 #include <unistd.h>
 
 namespace qvlrt {
 
-/// Scratch of one worker that a host still lends without asking.
-static constexpr std::uint64_t kMaxHostScratch = std::uint64_t{1} << 28;
-
 /// Allocations from here on are laid on transparent huge pages: an arena is read in long strides.
 static constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
 
-static std::uint64_t physicalMemory() {
-  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+/// Bytes that this process may use: the memory of the machine, or less inside a container.
+static std::uint64_t availableMemory() {
+  std::uint64_t physical = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                           static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  std::uint64_t limit = 0;
+  std::ifstream file("/sys/fs/cgroup/memory.max"); // a number, or "max"
+  return file >> limit ? std::min(limit, physical) : physical;
 }
 
 DeviceLimits HostDevice::limits() const {
-  // malloc would promise more than the machine has, and the process would be killed on use.
-  return {.runsKernels = true,
-          .hostAddressable = true,
-          .maxAllocation = physicalMemory(),
-          .maxScratchBytes = kMaxHostScratch,
-          .workers = 1};
+  static const std::uint64_t available = availableMemory();
+  return {.runsKernels = true, .hostAddressable = true, .maxAllocation = available, .workers = 1};
 }
 
-void HostDevice::account(std::uint64_t bytes) {
+absl::Status HostDevice::account(std::uint64_t bytes) {
+  // malloc and mmap promise more than the machine has; the process would be killed on use.
+  std::uint64_t available = limits().maxAllocation;
+  if (report.allocated > available || bytes > available - report.allocated)
+    return absl::ResourceExhaustedError(absl::StrCat("out of memory: ", bytes,
+                                                     " bytes are needed beside ", report.allocated,
+                                                     " in use, the machine has ", available));
   report.allocated += bytes;
   report.peak = std::max(report.peak, report.allocated);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<DeviceRange> HostDevice::allocate(std::uint64_t bytes) {
-  if (bytes > limits().maxAllocation)
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "out of memory: ", bytes, " bytes are needed, the machine has ", limits().maxAllocation));
+  QVLRT_RETURN_IF_ERROR(account(bytes));
   std::uint64_t alignment = bytes >= kHugePage ? kHugePage : kBufferAlignment;
-  // aligned_alloc wants a multiple of the alignment; an empty buffer still gets an address of its
-  // own.
+  // aligned_alloc wants a multiple of the alignment; an empty buffer gets an address of its own.
   std::uint64_t rounded =
       (std::max<std::uint64_t>(bytes, 1) + alignment - 1) / alignment * alignment;
   void *memory = std::aligned_alloc(alignment, rounded);
-  if (!memory)
+  if (!memory) {
+    report.allocated -= bytes;
     return absl::ResourceExhaustedError(
         absl::StrCat("out of memory: cannot allocate ", bytes, " bytes"));
+  }
   if (alignment == kHugePage)
     madvise(memory, rounded, MADV_HUGEPAGE); // advice only: kernels may be built without it
-  account(bytes);
   return DeviceRange{reinterpret_cast<std::uintptr_t>(memory), bytes};
 }
 
@@ -73,11 +79,13 @@ absl::Status HostDevice::commit(DeviceRange reservation, std::uint64_t offset,
   if (offset > reservation.bytes || bytes > reservation.bytes - offset)
     return absl::InvalidArgumentError(absl::StrCat("commit of ", bytes, " bytes at ", offset,
                                                    " in a reservation of ", reservation.bytes));
-  // The kernel hands out zeroed pages on first touch.
-  if (mprotect(reservation.subrange(offset, bytes).pointer(), bytes, PROT_READ | PROT_WRITE) != 0)
+  QVLRT_RETURN_IF_ERROR(account(bytes));
+  // The system hands out zeroed pages on first touch.
+  if (mprotect(reservation.subrange(offset, bytes).pointer(), bytes, PROT_READ | PROT_WRITE) != 0) {
+    report.allocated -= bytes;
     return absl::ResourceExhaustedError(
         absl::StrCat("out of memory: cannot commit ", bytes, " bytes: ", std::strerror(errno)));
-  account(bytes);
+  }
   return absl::OkStatus();
 }
 

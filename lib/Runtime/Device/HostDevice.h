@@ -35,7 +35,8 @@ protected:
   static absl::Status checkLaunch(const qvlfmt::Target &target, const Launch &launch);
 
 private:
-  void account(std::uint64_t bytes);
+  /// Adds `bytes` to those in use. Error: ResourceExhausted when the machine has no room for them.
+  absl::Status account(std::uint64_t bytes);
 
   DeviceMemoryReport report;
 };

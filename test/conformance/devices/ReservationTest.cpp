@@ -51,6 +51,16 @@ TEST_P(DeviceReservations, EndWhereTheyEnd) {
   device->release(range, 0);
 }
 
+TEST_P(DeviceReservations, DoNotCommitMoreThanTheMachineHas) {
+  std::uint64_t before = device->memory().allocated;
+  std::uint64_t bytes = (device->limits().maxAllocation / kUnit + 1) * kUnit;
+  DeviceRange range = *device->reserve(bytes);
+  EXPECT_THAT(device->commit(range, 0, bytes),
+              FailsWith(absl::StatusCode::kResourceExhausted, "out of memory: "));
+  EXPECT_EQ(device->memory().allocated, before);
+  device->release(range, 0);
+}
+
 TEST_P(DeviceReservations, ThatNoAddressSpaceHoldsAreRefused) {
   EXPECT_THAT(device->reserve(std::uint64_t{1} << 62).status(),
               FailsWith(absl::StatusCode::kResourceExhausted, "cannot reserve"));
