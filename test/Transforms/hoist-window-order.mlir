@@ -184,3 +184,36 @@ func.func @two_orders(%x: tensor<?x16xf32>, %y: tensor<?x16xf32>, %i: tensor<?xi
   %b = qvl.regroup %t, %j preserving(%frames) {group = 4 : i64, inverse} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
   return %s, %b : tensor<?x16xf32>, tensor<?x16xf32>
 }
+
+// -----
+
+/// isStraightLine: a region that reads rows from outside is no step of the function.
+// CHECK-LABEL: func.func @negative_region
+// CHECK-COUNT-2: qvl.regroup
+// expected-remark@+1 {{the function is no straight line of steps}}
+func.func @negative_region(%x: tensor<?x16xf32>, %index: tensor<?xi32>, %frames: tensor<?xi32>) -> tensor<?x16xf32> {
+  %p = qvl.regroup %x, %index preserving(%frames) {group = 4 : i64} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %q = qvl.regroup %x, %index preserving(%frames) {group = 4 : i64} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %s = scf.execute_region -> tensor<?x16xf32> {
+    %r = qvl.mul %p, %q : tensor<?x16xf32>
+    scf.yield %r : tensor<?x16xf32>
+  }
+  return %s : tensor<?x16xf32>
+}
+
+// -----
+
+/// A weight is no row operand, even when it is the same value.
+// CHECK-LABEL: func.func @rows_as_weight
+// CHECK-SAME: (%[[X:.*]]: tensor<16x16xf32>,
+// CHECK: %[[XW:.*]] = qvl.regroup %[[X]]
+// CHECK: qvl.linear %[[XW]], %[[X]]
+// expected-remark@+1 {{3 permutations of rows became 2}}
+func.func @rows_as_weight(%x: tensor<16x16xf32>, %index: tensor<?xi32>, %frames: tensor<?xi32>) -> tensor<16x16xf32> {
+  %y = qvl.linear %x, %x : tensor<16x16xf32>, tensor<16x16xf32> -> tensor<16x16xf32>
+  %p = qvl.regroup %y, %index preserving(%frames) {group = 4 : i64} : tensor<16x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %q = qvl.regroup %y, %index preserving(%frames) {group = 4 : i64} : tensor<16x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %s = qvl.mul %p, %q : tensor<16x16xf32>
+  %b = qvl.regroup %s, %index preserving(%frames) {group = 4 : i64, inverse} : tensor<16x16xf32>, tensor<?xi32>, tensor<?xi32>
+  return %b : tensor<16x16xf32>
+}

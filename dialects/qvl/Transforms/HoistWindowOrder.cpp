@@ -2,11 +2,11 @@
 // attention.
 
 #include "FusionReport.h"
+#include "RowOrder.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/SetVector.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::qvl;
@@ -15,81 +15,6 @@ namespace mlir::qvl {
 #define GEN_PASS_DEF_HOISTWINDOWORDERPASS
 #include "dialects/qvl/Transforms/Passes.h.inc"
 } // namespace mlir::qvl
-
-namespace {
-
-/// A window order: groups of rows moved by `index`, every row inside its segment of `segments`. The
-/// rows of a group differ from value to value (four patches, one merged row).
-struct WindowOrder {
-  Value index, segments;
-  bool operator==(const WindowOrder &) const = default;
-};
-
-/// Rows per moved group of the values that are in window order; every other value is in raster
-/// order.
-using RowOrders = DenseMap<Value, int64_t>;
-
-} // namespace
-
-static WindowOrder orderOf(RegroupOp regroup) {
-  return {regroup.getIndex(), regroup.getSegments()};
-}
-
-/// The operands whose rows an op maps to its own; none when rows of the result depend on others.
-static SmallVector<Value> rowOperands(Operation *op) {
-  return TypeSwitch<Operation *, SmallVector<Value>>(op)
-      .Case([](RmsNormOp norm) {
-        return norm.getMerge() ? SmallVector<Value>() : SmallVector<Value>{norm.getInput()};
-      })
-      .Case<LinearOp, SiluOp, GeluOp, CastOp, SplitHeadsOp, MergeRowsOp>(
-          [](auto unary) { return SmallVector<Value>{unary.getInput()}; })
-      .Case<AddOp, MulOp, RotateOp, AttentionOp>([](Operation *several) {
-        // Both terms; the heads and their table; query, key and value.
-        return llvm::to_vector(
-            several->getOperands().take_front(isa<AttentionOp>(several) ? 3 : 2));
-      })
-      .Default([](Operation *) { return SmallVector<Value>(); });
-}
-
-/// Row t of the results depends on row t of the row operands alone.
-static bool isRowWise(Operation *op) {
-  return !isa<AttentionOp, MergeRowsOp>(op) && !rowOperands(op).empty();
-}
-
-/// The row operands are all in raster order or all in window order, moved by equal groups.
-static bool ordersAgree(Operation *op, const RowOrders &orders) {
-  return llvm::all_equal(
-      llvm::map_range(rowOperands(op), [&](Value operand) { return orders.lookup(operand); }));
-}
-
-/// Attention inside the segments that the order preserves sees the same rows in either order.
-static bool attentionCommutesWith(WindowOrder order, AttentionOp attention) {
-  return attention.getSegments() == order.segments;
-}
-
-/// Rows that become one are moved together: groups of `group` rows consist of whole merged rows.
-static bool mergesInsideGroups(MergeRowsOp merge, int64_t group) {
-  return group % static_cast<int64_t>(merge.getRows()) == 0;
-}
-
-/// With row operands in window order instead of raster order, the op gives its results in window
-/// order and the same otherwise.
-static bool keepsOrderOfOperand(Operation *op, WindowOrder order) {
-  if (auto attention = dyn_cast<AttentionOp>(op))
-    return attentionCommutesWith(order, attention);
-  return isRowWise(op) || isa<MergeRowsOp>(op);
-}
-
-/// Rows per group of a result, from those of the operand.
-static int64_t groupOfResult(Operation *op, int64_t group) {
-  auto merge = dyn_cast<MergeRowsOp>(op);
-  return merge ? group / static_cast<int64_t>(merge.getRows()) : group;
-}
-
-static int64_t groupOfOperand(Operation *op, int64_t group) {
-  auto merge = dyn_cast<MergeRowsOp>(op);
-  return merge ? group * static_cast<int64_t>(merge.getRows()) : group;
-}
 
 namespace {
 
@@ -125,18 +50,18 @@ private:
 
   /// The value that holds the same rows when the traced permutations are gone.
   Value resolve(Value value) {
-    while (RegroupOp regroup = value.getDefiningOp<RegroupOp>()) {
-      if (!traced.contains(regroup))
-        break;
-      value = regroup.getInput();
-    }
-    return value;
+    RegroupOp regroup = value.getDefiningOp<RegroupOp>();
+    return isTraced(regroup) ? resolve(regroup.getInput()) : value;
   }
+  bool isTraced(RegroupOp regroup) const { return regroup && traced.contains(regroup); }
   bool isMoved(Value value) {
     return value.getDefiningOp() && moved.contains(value.getDefiningOp());
   }
-  bool isRowOperand(OpOperand &operand) {
-    return llvm::is_contained(rowOperands(operand.getOwner()), operand.get());
+  /// Whether an operand is read in window order, as assigned to its reader or else as traced.
+  bool isReadInWindows(OpOperand &operand) {
+    Operation *reader = operand.getOwner();
+    bool isRows = operand.getOperandNumber() < rowOperands(reader).size();
+    return (isRows && moved.contains(reader)) || tracedOrders.lookup(operand.get()) != 0;
   }
   Value permuted(Value value, bool inverse);
 
@@ -169,15 +94,15 @@ void OrderAssignment::assignTraced(Operation *op) {
   if (rowOperands(op).empty() || !ordersAgree(op, tracedOrders))
     return;
   int64_t group = tracedOrders.lookup(rowOperands(op).front());
-  auto merge = dyn_cast<MergeRowsOp>(op);
-  if (group == 0 ? !keepsOrderOfOperand(op, order) : merge && !mergesInsideGroups(merge, group))
+  if (group == 0 ? !keepsOrderOfOperand(op, order) : !mergesInsideGroups(op, group))
     return;
   keeping.insert(op);
   if (group != 0)
     for (Value result : op->getResults())
-      tracedOrders[result] = groupOfResult(op, group);
+      tracedOrders[result] = group / rowsPerResultRow(op);
 }
 
+/// Fails when the value has window order of another size of groups.
 LogicalResult OrderAssignment::assign(Value value, int64_t group) {
   auto [at, isNew] = orders.try_emplace(value, group);
   if (isNew)
@@ -187,31 +112,26 @@ LogicalResult OrderAssignment::assign(Value value, int64_t group) {
 
 /// Brings the values beside an op that keeps orders into window order, when one of them is.
 LogicalResult OrderAssignment::visit(Operation *op) {
-  if (auto regroup = dyn_cast<RegroupOp>(op); regroup && traced.contains(regroup)) {
+  if (auto regroup = dyn_cast<RegroupOp>(op); isTraced(regroup)) {
     auto group = static_cast<int64_t>(regroup.getGroup());
     return success(succeeded(assign(regroup.getInput(), group)) &&
                    succeeded(assign(regroup.getResult(), group)));
   }
   if (!keeping.contains(op) || moved.contains(op))
     return success();
-  SmallVector<Value> operands = rowOperands(op);
   int64_t group = 0;
-  for (Value operand : operands)
+  for (Value operand : rowOperands(op))
     group = std::max(group, orders.lookup(operand));
   for (Value result : op->getResults())
-    if (int64_t own = orders.lookup(result))
-      group = std::max(group, groupOfOperand(op, own));
-  if (auto merge = dyn_cast<MergeRowsOp>(op);
-      group == 0 || (merge && !mergesInsideGroups(merge, group)))
+    group = std::max(group, orders.lookup(result) * rowsPerResultRow(op));
+  if (group == 0 || !mergesInsideGroups(op, group))
     return success();
   moved.insert(op);
-  for (Value operand : operands)
-    if (failed(assign(operand, group)))
-      return failure();
-  for (Value result : op->getResults())
-    if (failed(assign(result, groupOfResult(op, group))))
-      return failure();
-  return success();
+  return success(
+      llvm::all_of(rowOperands(op), [&](Value value) { return succeeded(assign(value, group)); }) &&
+      llvm::all_of(op->getResults(), [&](Value value) {
+        return succeeded(assign(value, group / rowsPerResultRow(op)));
+      }));
 }
 
 /// Spreads window order from a permutation over all ops that keep it.
@@ -235,10 +155,9 @@ LogicalResult OrderAssignment::propagate(RegroupOp regroup) {
 void OrderAssignment::countFor(OpOperand &operand) {
   Operation *op = operand.getOwner();
   Value root = resolve(operand.get());
-  if (isa<RegroupOp>(op) && traced.contains(cast<RegroupOp>(op)))
+  if (isTraced(dyn_cast<RegroupOp>(op)))
     return;
-  bool inWindows =
-      moved.contains(op) ? isRowOperand(operand) : tracedOrders.lookup(operand.get()) != 0;
+  bool inWindows = isReadInWindows(operand);
   if (inWindows && !isMoved(root))
     sources.insert(root);
   if (inWindows || !isMoved(root))
@@ -264,12 +183,11 @@ Value OrderAssignment::permuted(Value value, bool inverse) {
 /// Points every reader at rows in the order that it takes, and drops the traced permutations.
 void OrderAssignment::apply() {
   for (Operation &op : llvm::make_early_inc_range(body)) {
-    if (isa<RegroupOp>(op) && traced.contains(cast<RegroupOp>(op)))
+    if (isTraced(dyn_cast<RegroupOp>(op)))
       continue;
     for (OpOperand &operand : op.getOpOperands()) {
       Value root = resolve(operand.get());
-      bool inWindows =
-          moved.contains(&op) ? isRowOperand(operand) : tracedOrders.lookup(operand.get()) != 0;
+      bool inWindows = isReadInWindows(operand);
       operand.set(inWindows == isMoved(root) ? root : permuted(root, /*inverse=*/!inWindows));
     }
   }
@@ -278,6 +196,13 @@ void OrderAssignment::apply() {
 }
 
 } // namespace
+
+/// The steps of the function are the ops of its one block: no region reads rows besides.
+static bool isStraightLine(func::FuncOp function) {
+  return function.getBody().hasOneBlock() && llvm::all_of(function.front(), [](Operation &op) {
+           return op.getNumRegions() == 0 || op.hasTrait<OpTrait::IsIsolatedFromAbove>();
+         });
+}
 
 /// The index and the segments are there wherever a permutation may be placed.
 static bool isKnownOnEntry(WindowOrder order) {
@@ -294,20 +219,22 @@ static StringRef reasonFor(Operation *op) {
 }
 
 /// The distinct orders of the permutations of a function, as they come.
-static SmallVector<WindowOrder> ordersOf(Block &body) {
+static SmallVector<WindowOrder> ordersOf(func::FuncOp function) {
   SmallVector<WindowOrder> orders;
-  for (RegroupOp regroup : body.getOps<RegroupOp>())
+  function.walk([&](RegroupOp regroup) {
     if (!llvm::is_contained(orders, orderOf(regroup)))
       orders.push_back(orderOf(regroup));
+  });
   return orders;
 }
 
 /// Hoists one order in one function when that leaves fewer permutations than there are.
 static void hoist(func::FuncOp function, WindowOrder order, FusionReport &report) {
-  Block &body = function.front();
+  if (!isStraightLine(function))
+    return (void)report.missed(function, "the function is no straight line of steps");
   if (!isKnownOnEntry(order))
     return (void)report.missed(function, "a window order is computed inside the function");
-  OrderAssignment assignment(body, order);
+  OrderAssignment assignment(function.front(), order);
   if (failed(assignment.analyze()))
     return (void)report.missed(function,
                                "permutations by one index move groups of different sizes");
@@ -327,9 +254,8 @@ struct HoistWindowOrder : mlir::qvl::impl::HoistWindowOrderPassBase<HoistWindowO
   void runOnOperation() override {
     FusionReport report(*this, fused, missed);
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.getBody().hasOneBlock())
-        for (WindowOrder order : ordersOf(function.front()))
-          hoist(function, order, report);
+      for (WindowOrder order : ordersOf(function))
+        hoist(function, order, report);
   }
 };
 
