@@ -9,7 +9,8 @@
 
 namespace qvl {
 
-/// Discardable attribute of a traced function: the names of the programs made from it (default: its own name).
+/// Discardable attribute of a traced function: the names of the programs made from it (default: its
+/// own name).
 inline constexpr llvm::StringLiteral kProgramsAttr = "qvl.programs";
 
 #define GEN_PASS_DECL

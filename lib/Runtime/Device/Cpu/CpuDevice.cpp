@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include <cstdlib>
 #include <map>
 #include <vector>
 
@@ -50,8 +49,6 @@ public:
   absl::Status launch(const LoadedKernels &kernels, const Launch &launch) override;
 
 private:
-  absl::StatusOr<std::uint32_t> chooseObject(const qvlfmt::Target &target,
-                                             const qvlfmt::Kernel &kernel) const;
   absl::Status loadEntry(CpuKernels &kernels, const qvlfmt::Kernel &kernel) const;
   absl::Status allocateScratch(CpuKernels &kernels);
 
@@ -67,21 +64,13 @@ std::string offeredFeatureSets(const qvlfmt::Target &target) {
   return absl::StrJoin(names, ", ");
 }
 
-absl::StatusOr<std::uint32_t> CpuDevice::chooseObject(const qvlfmt::Target &target,
-                                                      const qvlfmt::Kernel &kernel) const {
-  for (const qvlfmt::KernelVariant *variant : *kernel.variants()) {
-    const qvlfmt::CodeObject &object = *target.objects()->Get(variant->object());
-    std::optional<CpuFeatures> needed = parseFeatureSet(object.feature_set()->str());
-    if (needed && (*needed & features) == *needed)
-      return variant->object();
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat("this machine runs ", describeFeatures(features), ", the artifact has code for ",
-                   offeredFeatureSets(target), "; compile it with --target=cpu:native here"));
-}
-
 absl::Status CpuDevice::loadEntry(CpuKernels &kernels, const qvlfmt::Kernel &kernel) const {
-  QVLRT_ASSIGN_OR_RETURN(std::uint32_t number, chooseObject(kernels.target, kernel));
+  const std::optional<std::uint32_t> chosen = chooseObject(kernels.target, kernel, features);
+  if (!chosen)
+    return absl::FailedPreconditionError(absl::StrCat(
+        "this machine runs ", describeFeatures(features), ", the artifact has code for ",
+        offeredFeatureSets(kernels.target), "; compile it with --target=cpu:native here"));
+  const std::uint32_t number = *chosen;
   const qvlfmt::CodeObject &object = *kernels.target.objects()->Get(number);
   auto loaded = kernels.objects.find(number);
   if (loaded == kernels.objects.end()) {
@@ -143,10 +132,9 @@ absl::Status CpuDevice::launch(const LoadedKernels &loaded, const Launch &launch
 } // namespace
 
 absl::StatusOr<std::unique_ptr<Device>> createCpuDevice(const CpuDeviceOptions &options) {
-  std::optional<std::string> requested = options.features;
-  if (const char *variable = std::getenv("QVL_CPU_FEATURES"); !requested && variable && *variable)
-    requested = variable;
-  QVLRT_ASSIGN_OR_RETURN(CpuFeatures features, chooseFeatures(requested, machineFeatures()));
+  QVLRT_ASSIGN_OR_RETURN(CpuFeatures features,
+                         options.features ? chooseFeatures(options.features, machineFeatures())
+                                          : processFeatures());
   QVLRT_ASSIGN_OR_RETURN(
       std::unique_ptr<ThreadPool> pool,
       ThreadPool::create(options.threads == 0 ? availableCpus() : options.threads));

@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 
 #include <cpuid.h>
+#include <cstdlib>
 #include <vector>
 
 namespace qvlrt {
@@ -116,6 +117,24 @@ std::string describeFeatures(CpuFeatures features) {
     if ((set.features & features) == set.features)
       names.push_back(set.name);
   return names.empty() ? "none" : absl::StrJoin(names, ", ");
+}
+
+absl::StatusOr<CpuFeatures> processFeatures() {
+  std::optional<std::string> requested;
+  if (const char *variable = std::getenv("QVL_CPU_FEATURES"); variable && *variable)
+    requested = variable;
+  return chooseFeatures(requested, machineFeatures());
+}
+
+std::optional<std::uint32_t> chooseObject(const qvlfmt::Target &target,
+                                          const qvlfmt::Kernel &kernel, CpuFeatures features) {
+  for (const qvlfmt::KernelVariant *variant : *kernel.variants()) {
+    const qvlfmt::CodeObject &object = *target.objects()->Get(variant->object());
+    const std::optional<CpuFeatures> needed = parseFeatureSet(object.feature_set()->str());
+    if (needed && (*needed & features) == *needed)
+      return variant->object();
+  }
+  return std::nullopt;
 }
 
 } // namespace qvlrt

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "absl/status/statusor.h"
+#include "qvlfmt/artifact_generated.h"
 
 #include <cstdint>
 #include <optional>
@@ -30,5 +31,13 @@ absl::StatusOr<CpuFeatures> chooseFeatures(const std::optional<std::string> &req
 /// Names of the feature sets inside `features`, best last: "v3, v4, v4+bf16"; "none" when it is
 /// below v3.
 std::string describeFeatures(CpuFeatures features);
+
+/// The features that this process uses: those of the machine, or those that the environment
+/// variable QVL_CPU_FEATURES names. Errors: those of chooseFeatures.
+absl::StatusOr<CpuFeatures> processFeatures();
+
+/// The object of `target` that `features` run `kernel` from: its best variant, or nothing.
+std::optional<std::uint32_t> chooseObject(const qvlfmt::Target &target,
+                                          const qvlfmt::Kernel &kernel, CpuFeatures features);
 
 } // namespace qvlrt

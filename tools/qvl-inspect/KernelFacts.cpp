@@ -1,0 +1,103 @@
+// What an artifact says about its kernels, and which of its code this machine would run.
+#include "KernelFacts.h"
+
+#include "Names.h"
+#include "lib/Runtime/Core/FlatbufferViews.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+#include <set>
+
+namespace qvlinspect {
+
+using Json = nlohmann::ordered_json;
+using qvlrt::countOf, qvlrt::viewOf;
+
+std::vector<KernelUse> usesOf(const qvlfmt::Target &target, std::uint32_t kernel) {
+  std::vector<KernelUse> uses;
+  for (std::uint32_t i = 0; i < countOf(target.programs()); ++i) {
+    const qvlfmt::Program &program = *target.programs()->Get(i);
+    KernelUse use{.program = viewOf(program.name()), .launches = 0, .labels = {}};
+    for (std::uint32_t j = 0; j < countOf(program.commands()); ++j) {
+      const qvlfmt::Command &command = *program.commands()->Get(j);
+      if (command.kind() != qvlfmt::CommandKind::Launch || command.kernel() != kernel)
+        continue;
+      ++use.launches;
+      use.labels.push_back(printable(command.label()));
+    }
+    if (use.launches > 0)
+      uses.push_back(std::move(use));
+  }
+  return uses;
+}
+
+std::vector<std::string> featureSets(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel) {
+  std::vector<std::string> sets;
+  for (std::uint32_t i = 0; i < countOf(kernel.variants()); ++i)
+    sets.push_back(
+        printable(target.objects()->Get(kernel.variants()->Get(i)->object())->feature_set()));
+  return sets;
+}
+
+std::string chosenSet(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,
+                      qvlrt::CpuFeatures features) {
+  if (viewOf(target.name()) != "cpu")
+    return "";
+  const std::optional<std::uint32_t> object = qvlrt::chooseObject(target, kernel, features);
+  return object ? printable(target.objects()->Get(*object)->feature_set()) : "";
+}
+
+std::vector<std::string> chosenSets(const qvlfmt::Target &target, qvlrt::CpuFeatures features) {
+  std::set<std::string> used;
+  for (std::uint32_t i = 0; i < countOf(target.kernels()); ++i) {
+    std::string set = chosenSet(target, *target.kernels()->Get(i), features);
+    if (set.empty())
+      return {};
+    used.insert(std::move(set));
+  }
+  std::vector<std::string> sets;
+  for (std::uint32_t i = 0; i < countOf(target.objects()); ++i) {
+    std::string set = printable(target.objects()->Get(i)->feature_set());
+    if (used.erase(set) > 0)
+      sets.push_back(std::move(set));
+  }
+  return sets;
+}
+
+std::string kernelText(const qvlfmt::Target &target, std::uint32_t number,
+                       qvlrt::CpuFeatures features) {
+  const qvlfmt::Kernel &kernel = *target.kernels()->Get(number);
+  const std::string chosen = chosenSet(target, kernel, features);
+  std::string text = absl::StrFormat(
+      "kernel %s of target %s\n  buffers    %u\n  scalars    %u\n  scratch    %u bytes a worker\n"
+      "  code for   %s\n  runs here  %s\n",
+      printable(kernel.name()), printable(target.name()), kernel.buffer_count(),
+      kernel.scalar_count(), kernel.scratch_bytes(),
+      absl::StrJoin(featureSets(target, kernel), ", "), chosen.empty() ? "no" : chosen);
+  for (const KernelUse &use : usesOf(target, number)) {
+    absl::StrAppendFormat(&text, "  launched by %s: %u\n", printable(use.program), use.launches);
+    for (const std::string &label : use.labels)
+      absl::StrAppend(&text, "    ", label, "\n");
+  }
+  return text;
+}
+
+Json describeKernel(const qvlfmt::Target &target, std::uint32_t number,
+                    qvlrt::CpuFeatures features) {
+  const qvlfmt::Kernel &kernel = *target.kernels()->Get(number);
+  const std::string chosen = chosenSet(target, kernel, features);
+  Json launches = Json::object();
+  for (const KernelUse &use : usesOf(target, number))
+    launches[printable(use.program)] = use.labels;
+  return {{"name", printable(kernel.name())},
+          {"buffers", kernel.buffer_count()},
+          {"scalars", kernel.scalar_count()},
+          {"scratch_bytes", kernel.scratch_bytes()},
+          {"feature_sets", featureSets(target, kernel)},
+          {"runs_here", chosen.empty() ? Json() : Json(chosen)},
+          {"launches", std::move(launches)}};
+}
+
+} // namespace qvlinspect
