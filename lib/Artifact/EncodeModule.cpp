@@ -37,7 +37,10 @@ FailureOr<std::vector<DeclaredWeight>> declaredWeights(ModuleOp module) {
     if (failed(encoding))
       return failure();
     ArrayRef<int64_t> shape = data.getBufferType().getShape();
-    weights.push_back({data.getSymName().str(), shape.vec(), *encoding});
+    auto sources = llvm::map_to_vector(data.getSources().getAsValueRange<StringAttr>(),
+                                       [](StringRef name) { return name.str(); });
+    weights.push_back(
+        {data.getSymName().str(), shape.vec(), *encoding, {sources.begin(), sources.end()}});
   }
   return weights;
 }

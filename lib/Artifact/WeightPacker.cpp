@@ -43,10 +43,13 @@ static int64_t elementCount(const WeightDescription &weight) {
   return count;
 }
 
+/// The element type of the verified sources.
+static DType elementOf(const WeightDescription &weight) { return weight.sources.front().dtype; }
+
 static llvm::Expected<uint64_t> storedPanelBytes(const WeightDescription &weight) {
   const qvlfmt::Encoding &e = weight.encoding;
-  if (weight.shape.size() != 2 || e.panel_n() < 1 || e.k_group() < 1)
-    return contradiction(weight, "panels need a matrix, panel_n and k_group");
+  if (e.panel_n() < 1 || e.k_group() < 1)
+    return contradiction(weight, "panels need panel_n and k_group");
   if (e.pad_n() < weight.shape[0] || e.pad_n() % e.panel_n() != 0 || e.pad_k() < weight.shape[1] ||
       e.pad_k() % e.k_group() != 0)
     return contradiction(weight, "padded sizes do not cover " + toString(weight.shape) +
@@ -58,19 +61,62 @@ static llvm::Expected<uint64_t> storedPanelBytes(const WeightDescription &weight
   return bytes;
 }
 
-llvm::Expected<uint64_t> qvl::storedBytes(const WeightDescription &weight) {
-  const ElementType element = weight.encoding.element();
-  if (!isLossless(weight.source.dtype, element))
-    return contradiction(weight, toString(weight.source.dtype) + " cannot be stored as " +
-                                     qvlfmt::EnumNameElementType(element) + " without loss");
-  if (elementCount(weight) != weight.source.elements())
+/// Fails unless the sources are of one element type that can be stored without loss.
+static llvm::Error verifyElements(const WeightDescription &weight) {
+  if (weight.sources.empty())
+    return contradiction(weight, "there are no sources");
+  const TensorInfo &first = weight.sources.front();
+  for (const TensorInfo &source : weight.sources)
+    if (source.dtype != first.dtype)
+      return contradiction(weight, "source '" + source.sourceName + "' is " +
+                                       toString(source.dtype) + ", but '" + first.sourceName +
+                                       "' is " + toString(first.dtype));
+  if (!isLossless(first.dtype, weight.encoding.element()))
+    return contradiction(weight, toString(first.dtype) + " cannot be stored as " +
+                                     qvlfmt::EnumNameElementType(weight.encoding.element()) +
+                                     " without loss");
+  return llvm::Error::success();
+}
+
+/// "[64, 8], [16, 8]"
+static std::string sourceShapes(const WeightDescription &weight) {
+  std::string text;
+  for (const TensorInfo &source : weight.sources)
+    text += (text.empty() ? "" : ", ") + toString(source.shape);
+  return text;
+}
+
+/// Fails unless the rows of the sources are together those of the logical shape.
+static llvm::Error verifyRows(const WeightDescription &weight) {
+  const int64_t columns = weight.shape.size() == 2 ? weight.shape[1] : 1;
+  int64_t elements = 0;
+  bool fits = true;
+  for (const TensorInfo &source : weight.sources)
+    fits &= !__builtin_add_overflow(elements, source.elements(), &elements);
+  if (!fits || elements != elementCount(weight))
     return contradiction(weight, "shape " + toString(weight.shape) + " and source " +
-                                     toString(weight.source.shape) + " differ in size");
-  if (weight.encoding.panel_n() != 0)
-    return storedPanelBytes(weight);
-  if (weight.shape.size() != 1)
+                                     sourceShapes(weight) + " differ in size");
+  for (const TensorInfo &source : weight.sources)
+    if (source.shape.empty() || source.elements() / source.shape[0] != columns)
+      return contradiction(weight, "source '" + source.sourceName + "' " + toString(source.shape) +
+                                       " does not consist of rows of " + toString(weight.shape));
+  return llvm::Error::success();
+}
+
+llvm::Expected<uint64_t> qvl::storedBytes(const WeightDescription &weight) {
+  if (llvm::Error error = verifyElements(weight))
+    return error;
+  const bool isFlat = weight.encoding.panel_n() == 0;
+  const size_t rank = weight.shape.size();
+  if (!isFlat && rank != 2)
+    return contradiction(weight, "panels need a matrix");
+  if (isFlat && rank != 1)
     return contradiction(weight, "flat weights have one dimension");
-  return elementCount(weight) * storedWidth(element);
+  if (llvm::Error error = verifyRows(weight))
+    return error;
+  if (!isFlat)
+    return storedPanelBytes(weight);
+  return elementCount(weight) * storedWidth(weight.encoding.element());
 }
 
 //===----------------------------------------------------------------------===//
@@ -133,7 +179,7 @@ static void packPanels(const WeightDescription &weight, const char *rows, int64_
                        const PanelShape &shape, char *panels) {
   if (weight.encoding.element() == ElementType::BF16)
     return packPanels<BFloat16, BFloat16>(rows, rowCount, shape, panels);
-  switch (weight.source.dtype) {
+  switch (elementOf(weight)) {
   case DType::BF16:
     return packPanels<BFloat16, float>(rows, rowCount, shape, panels);
   case DType::F16:
@@ -147,7 +193,7 @@ static void convertFlat(const WeightDescription &weight, const char *source, int
                         char *target) {
   if (weight.encoding.element() == ElementType::BF16)
     return static_cast<void>(std::memcpy(target, source, count * sizeof(BFloat16)));
-  switch (weight.source.dtype) {
+  switch (elementOf(weight)) {
   case DType::BF16:
     return widen<BFloat16>(source, count, target);
   case DType::F16:
@@ -163,6 +209,25 @@ static void convertFlat(const WeightDescription &weight, const char *source, int
 
 using Sink = llvm::function_ref<llvm::Error(llvm::ArrayRef<char>)>;
 
+/// Fills `block` with the bytes of all sources, one behind the other, that start at `begin`.
+static llvm::Error readSources(const WeightDescription &weight, TensorReader &reader,
+                               uint64_t begin, llvm::MutableArrayRef<char> block) {
+  for (const TensorInfo &source : weight.sources) {
+    if (begin >= source.bytes) {
+      begin -= source.bytes;
+      continue;
+    }
+    const size_t count = std::min<uint64_t>(source.bytes - begin, block.size());
+    if (llvm::Error error = reader.read(source, begin, block.take_front(count)))
+      return error;
+    block = block.drop_front(count);
+    if (block.empty())
+      break;
+    begin = 0;
+  }
+  return llvm::Error::success();
+}
+
 static llvm::Error packMatrix(const WeightDescription &weight, TensorReader &reader,
                               uint64_t blockBytes, Sink sink) {
   const qvlfmt::Encoding &e = weight.encoding;
@@ -171,14 +236,14 @@ static llvm::Error packMatrix(const WeightDescription &weight, TensorReader &rea
   const int64_t panelCount = e.pad_n() / e.panel_n();
   const int64_t panelsPerBlock =
       std::clamp<int64_t>(blockBytes / panelBytes, 1, std::max<int64_t>(panelCount, 1));
-  const int64_t rowBytes = shape.columns * byteWidth(weight.source.dtype);
+  const int64_t rowBytes = shape.columns * byteWidth(elementOf(weight));
   std::vector<char> rows(panelsPerBlock * shape.panelRows * rowBytes);
   std::vector<char> panels(panelsPerBlock * panelBytes);
   for (int64_t panel = 0; panel < panelCount; panel += panelsPerBlock) {
     const int64_t count = std::min(panelsPerBlock, panelCount - panel);
     const int64_t firstRow = std::min(panel * shape.panelRows, weight.shape[0]);
     const int64_t rowCount = std::min(count * shape.panelRows, weight.shape[0] - firstRow);
-    if (llvm::Error error = reader.read(weight.source, firstRow * rowBytes,
+    if (llvm::Error error = readSources(weight, reader, firstRow * rowBytes,
                                         {rows.data(), static_cast<size_t>(rowCount * rowBytes)}))
       return error;
     std::fill(panels.begin(), panels.end(), 0);
@@ -191,7 +256,7 @@ static llvm::Error packMatrix(const WeightDescription &weight, TensorReader &rea
 
 static llvm::Error packVector(const WeightDescription &weight, TensorReader &reader,
                               uint64_t blockBytes, Sink sink) {
-  const int64_t sourceWidth = byteWidth(weight.source.dtype);
+  const int64_t sourceWidth = byteWidth(elementOf(weight));
   const int64_t targetWidth = storedWidth(weight.encoding.element());
   const int64_t total = weight.shape[0];
   const int64_t block =
@@ -199,7 +264,7 @@ static llvm::Error packVector(const WeightDescription &weight, TensorReader &rea
   std::vector<char> source(block * sourceWidth), stored(block * targetWidth);
   for (int64_t first = 0; first < total; first += block) {
     const int64_t count = std::min(block, total - first);
-    if (llvm::Error error = reader.read(weight.source, first * sourceWidth,
+    if (llvm::Error error = readSources(weight, reader, first * sourceWidth,
                                         {source.data(), static_cast<size_t>(count * sourceWidth)}))
       return error;
     convertFlat(weight, source.data(), count, stored.data());

@@ -19,8 +19,8 @@ struct TileShape {
   int64_t columnTiles = 1;
 };
 
-int64_t linearColumnTiles(LinearOp op) {
-  int64_t columns = cast<RankedTensorType>(op.getWeight().getType()).getDimSize(0);
+int64_t linearColumnTiles(Value weight) {
+  int64_t columns = cast<RankedTensorType>(weight.getType()).getDimSize(0);
   return llvm::divideCeil(llvm::divideCeil(columns, kPanelColumns), kPanelsPerTile);
 }
 
@@ -28,7 +28,10 @@ std::optional<TileShape> tileShape(Operation *op) {
   using Shape = std::optional<TileShape>;
   return llvm::TypeSwitch<Operation *, Shape>(op)
       .Case([](LinearOp op) -> Shape {
-        return TileShape{op.getInput(), 0, kLinearRows, linearColumnTiles(op)};
+        return TileShape{op.getInput(), 0, kLinearRows, linearColumnTiles(op.getWeight())};
+      })
+      .Case([](FusedLinearOp op) -> Shape {
+        return TileShape{op.getInput(), 0, kLinearRows, linearColumnTiles(op.getWeights().front())};
       })
       .Case([](AttentionOp op) -> Shape {
         return TileShape{op.getQuery(), 0, kAttentionRows, op.getQuery().getType().getDimSize(1)};
@@ -46,7 +49,8 @@ std::optional<TileShape> tileShape(Operation *op) {
         // Tiles count input rows, so that a tile holds whole result rows.
         return TileShape{op.getInput(), 0, kElementwiseRows * static_cast<int64_t>(op.getRows())};
       })
-      .Case<RegroupOp, RmsNormOp, AddOp, MulOp, SiluOp, GeluOp, CastOp, SplitHeadsOp, RotateOp>(
+      .Case<RegroupOp, RmsNormOp, AddOp, MulOp, SiluOp, GeluOp, CastOp, SplitHeadsOp, RotateOp,
+            RopeQkOp, RopeAppendOp>(
           [](Operation *op) -> Shape { return TileShape{op->getOperand(0)}; })
       .Default([](Operation *) -> Shape { return std::nullopt; });
 }

@@ -21,6 +21,18 @@ static Attribute encodingOf(Value operand) {
   return parameter ? parameter.getEncodingAttr() : Attribute();
 }
 
+/// Clears the locations of an op and of its epilogue: they name a layer, and equal layers share a
+/// kernel.
+static void forgetLocations(Operation *root) {
+  Location unknown = UnknownLoc::get(root->getContext());
+  root->walk([&](Operation *op) {
+    op->setLoc(unknown);
+    for (Region &region : op->getRegions())
+      for (BlockArgument argument : region.getArguments())
+        argument.setLoc(unknown);
+  });
+}
+
 func::FuncOp KernelTable::cloneIntoFunction(Operation *op, StringRef name) {
   OpBuilder::InsertionGuard guard(builder);
   Location unknown = builder.getUnknownLoc();
@@ -40,7 +52,7 @@ func::FuncOp KernelTable::cloneIntoFunction(Operation *op, StringRef name) {
   builder.setInsertionPointToEnd(body);
   Operation *clone = builder.clone(*op, mapping);
   clone->setOperands(body->getArguments());
-  clone->setLoc(unknown);
+  forgetLocations(clone);
   func::ReturnOp::create(builder, unknown, clone->getResults());
   return function;
 }

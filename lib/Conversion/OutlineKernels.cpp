@@ -20,6 +20,11 @@ SmallVector<StringRef> programNames(func::FuncOp function) {
   return {function.getSymName()};
 }
 
+SmallVector<StringRef> sourceNames(dialect::ParameterOp parameter) {
+  return llvm::map_to_vector(parameter.getSourceTensors(),
+                             [](auto source) { return source.first; });
+}
+
 struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
   void runOnOperation() override {
     KernelTable table(getOperation().getBody());
@@ -59,7 +64,8 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
         return parameter.emitError() << "has no encoding; run qvl-assign-encodings before";
       OpBuilder builder(parameter);
       qvlx::DataOp::create(builder, parameter.getLoc(), parameter.getSymName(),
-                           bufferTypeOf(parameter.getTensorType()), parameter.getSourceName(),
+                           bufferTypeOf(parameter.getTensorType()),
+                           builder.getStrArrayAttr(sourceNames(parameter)),
                            *parameter.getEncoding());
       parameter.erase();
     }

@@ -113,6 +113,20 @@ llvm::Error Compilation::runPipeline(Phase phase) {
   return dump.phase(phase, *module);
 }
 
+/// The tensors of the checkpoint that a weight is made of.
+static llvm::Expected<std::vector<TensorInfo>> findSources(const Checkpoint &checkpoint,
+                                                           const DeclaredWeight &weight) {
+  std::vector<TensorInfo> sources;
+  for (const std::string &name : weight.sources) {
+    const TensorInfo *info = checkpoint.find(canonicalTensorName(name));
+    if (!info)
+      return badInput(checkpoint.directory(),
+                      "tensor '" + name + "' of weight '" + weight.name + "' is missing");
+    sources.push_back(*info);
+  }
+  return sources;
+}
+
 llvm::Error Compilation::writeArtifactFile() {
   FactOptions facts;
   facts.maxContext = options.maxContext;
@@ -127,9 +141,13 @@ llvm::Error Compilation::writeArtifactFile() {
   ArtifactDescription description;
   description.metadata = std::move(*metadata);
   description.metadata.targets.push_back(std::make_unique<qvlfmt::TargetT>(std::move(*target)));
-  for (const DeclaredWeight &weight : *weights)
-    description.weights.push_back({weight.name, Shape(ArrayRef(weight.shape)), weight.encoding,
-                                   *model->checkpoint.find(weight.name)});
+  for (const DeclaredWeight &weight : *weights) {
+    llvm::Expected<std::vector<TensorInfo>> sources = findSources(model->checkpoint, weight);
+    if (!sources)
+      return sources.takeError();
+    description.weights.push_back(
+        {weight.name, Shape(ArrayRef(weight.shape)), weight.encoding, std::move(*sources)});
+  }
   ArtifactWriteOptions writing;
   writing.progress = [&](uint64_t done, uint64_t total) { progress(Phase::Artifact, done, total); };
   return writeArtifact(std::move(description), options.output, writing);

@@ -17,7 +17,25 @@ using namespace mlir;
 
 namespace qvl {
 
-void buildFusePipeline(OpPassManager &pm) {}
+void buildFusePipeline(OpPassManager &pm) {
+  // Row order is a fact about single steps, so it is assigned while every step is an op of its own.
+  pm.addPass(mlir::qvl::createHoistWindowOrderPass());
+  // Whole projections are joined before the epilogue pass turns each linear into its own fused op.
+  pm.addPass(mlir::qvl::createFuseQkvPass());
+  pm.addPass(mlir::qvl::createFuseGateUpPass());
+  pm.addPass(mlir::qvl::createFuseEpiloguePass());
+  // Only fused linears have row maps, and a residual operand decides whether one may store through
+  // a map, so permutations fold when the epilogues are complete.
+  pm.addPass(mlir::qvl::createFoldRowMapsPass());
+  // The merge and the heads concern no projection; the split into query, key and value that
+  // qvl-fuse-qkv makes comes before the rotations that join it.
+  pm.addPass(mlir::qvl::createFuseSpatialMergePass());
+  pm.addPass(mlir::qvl::createFuseRotaryPass());
+  // Layers load tables and constants anew; one of each is left for outlining. Nothing is folded
+  // yet: folding rounds constants of epilogues to f32, and the fused model is to be the traced one
+  // in f64.
+  pm.addPass(createCSEPass());
+}
 
 void buildOutlinePipeline(OpPassManager &pm) {
   // The stored form of a weight is part of a kernel's key, so it is chosen first.

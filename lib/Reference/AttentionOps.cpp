@@ -92,10 +92,8 @@ static LogicalResult checkLayer(Operation *op, int64_t layer, const Cache &cache
   return success();
 }
 
-FailureOr<Results> reference::evaluateOp(CacheAppendOp op, const Operands &operands) {
-  const Tensor &key = operands.tensor(0), &value = operands.tensor(1), &slots = operands.tensor(4);
-  const Cache &cache = operands.cache(2);
-  int64_t layer = operands.index(3);
+FailureOr<Cache> reference::appendRows(Operation *op, const Tensor &key, const Tensor &value,
+                                       const Cache &cache, int64_t layer, const Tensor &slots) {
   if (failed(checkLayer(op, layer, cache)) || failed(checkRows(op, "value", value, key.rows())) ||
       failed(checkRows(op, "slots", slots, key.rows())) ||
       failed(checkRange(op, "slot", slots, 0, std::numeric_limits<int64_t>::max())))
@@ -109,9 +107,17 @@ FailureOr<Results> reference::evaluateOp(CacheAppendOp op, const Operands &opera
       roundToElement(row.value, element);
     }
     if (!rows.emplace(at(slots, t), std::make_shared<const CacheRow>(std::move(row))).second)
-      return op.emitOpError() << "slot " << at(slots, t) << " is written twice";
+      return op->emitOpError() << "slot " << at(slots, t) << " is written twice";
   }
-  return Results{cache.append(layer, rows)};
+  return cache.append(layer, rows);
+}
+
+FailureOr<Results> reference::evaluateOp(CacheAppendOp op, const Operands &operands) {
+  FailureOr<Cache> cache = appendRows(op, operands.tensor(0), operands.tensor(1), operands.cache(2),
+                                      operands.index(3), operands.tensor(4));
+  if (failed(cache))
+    return failure();
+  return Results{std::move(*cache)};
 }
 
 namespace {

@@ -29,8 +29,8 @@ static double widen(const char *bytes, FloatType type) {
   return llvm::APFloat(type.getFloatSemantics(), llvm::APInt(width, bits)).convertToDouble();
 }
 
-static FailureOr<Tensor> readTensor(ParameterOp op, const ::qvl::TensorInfo &info) {
-  RankedTensorType type = op.getTensorType();
+static FailureOr<Tensor> readTensor(ParameterOp op, RankedTensorType type,
+                                    const ::qvl::TensorInfo &info) {
   if (!isElementType(info.dtype, type.getElementType()) || info.elements() != type.getNumElements())
     return op.emitOpError() << "is " << type << ", but " << info.file << " has '" << info.sourceName
                             << "' as " << ::qvl::toString(info.dtype) << " "
@@ -46,10 +46,11 @@ static FailureOr<Tensor> readTensor(ParameterOp op, const ::qvl::TensorInfo &inf
 }
 
 ParameterProvider reference::checkpointParameters(const ::qvl::Checkpoint &checkpoint) {
-  return [&checkpoint](ParameterOp op) -> FailureOr<Tensor> {
-    if (const ::qvl::TensorInfo *info =
-            checkpoint.find(::qvl::canonicalTensorName(op.getSourceName())))
-      return readTensor(op, *info);
-    return op.emitOpError() << "is not in " << checkpoint.directory();
-  };
+  return
+      [&checkpoint](ParameterOp op, StringRef source, RankedTensorType type) -> FailureOr<Tensor> {
+        if (const ::qvl::TensorInfo *info = checkpoint.find(::qvl::canonicalTensorName(source)))
+          return readTensor(op, type, *info);
+        return op.emitOpError() << "needs '" << source << "', which is not in "
+                                << checkpoint.directory();
+      };
 }

@@ -21,7 +21,7 @@ static void projectColumns(const double *x, const double *weight, int64_t depth,
 
 /// result[t, n] = Σ_k input[t, k] · weight[n, k] + bias[n]
 template <typename Real>
-static Tensor project(const Tensor &input, const Tensor &weight, const Tensor *bias) {
+static Tensor projectIn(const Tensor &input, const Tensor &weight, const Tensor *bias) {
   constexpr int64_t lanes = 8;
   int64_t columns = weight.rows(), depth = weight.columns();
   Tensor result({input.rows(), columns});
@@ -39,11 +39,15 @@ static Tensor project(const Tensor &input, const Tensor &weight, const Tensor *b
   return result;
 }
 
+Tensor reference::project(const Tensor &input, const Tensor &weight, const Tensor *bias,
+                          Precision precision) {
+  return inPrecision(precision,
+                     [&](auto zero) { return projectIn<decltype(zero)>(input, weight, bias); });
+}
+
 FailureOr<Results> reference::evaluateOp(LinearOp op, const Operands &operands) {
-  return Results{operands.inPrecision([&](auto zero) {
-    return project<decltype(zero)>(operands.tensor(0), operands.tensor(1),
-                                   operands.optionalTensor(2));
-  })};
+  return Results{project(operands.tensor(0), operands.tensor(1), operands.optionalTensor(2),
+                         operands.getPrecision())};
 }
 
 /// result[t, :] = weight ⊙ input[t, :] / sqrt(mean(input[t, :]²) + eps)
@@ -64,10 +68,15 @@ static Tensor rmsNorm(const Tensor &input, const Tensor &weight, Real eps) {
 }
 
 FailureOr<Results> reference::evaluateOp(RmsNormOp op, const Operands &operands) {
-  return Results{operands.inPrecision([&](auto zero) {
+  Tensor result = operands.inPrecision([&](auto zero) {
     return rmsNorm(operands.tensor(0), operands.tensor(1),
                    static_cast<decltype(zero)>(op.getEps().convertToDouble()));
-  })};
+  });
+  int64_t merge = op.getMerge().value_or(1);
+  if (result.rows() % merge != 0)
+    return op.emitOpError() << "cannot merge " << result.rows() << " rows by " << merge;
+  result.shape = {result.rows() / merge, merge * result.columns()};
+  return Results{std::move(result)};
 }
 
 /// `function` of each pair of elements; the rows must agree.
@@ -122,17 +131,22 @@ FailureOr<Results> reference::evaluateOp(CastOp op, const Operands &operands) {
   return Results{operands.tensor(0)};
 }
 
-FailureOr<Results> reference::evaluateOp(SplitHeadsOp op, const Operands &operands) {
-  const Tensor &input = operands.tensor(0);
-  auto headDim = static_cast<int64_t>(op.getHeadDim());
-  Results parts;
+std::vector<Tensor> reference::splitHeads(const Tensor &input, ArrayRef<int64_t> heads,
+                                          int64_t headDim) {
+  std::vector<Tensor> parts;
   int64_t begin = 0;
-  for (int64_t heads : op.getHeads()) {
-    Tensor part({input.rows(), heads, headDim});
+  for (int64_t count : heads) {
+    Tensor part({input.rows(), count, headDim});
     for (int64_t t = 0; t < input.rows(); ++t)
-      std::copy_n(input.row(t) + begin, heads * headDim, part.row(t));
+      std::copy_n(input.row(t) + begin, count * headDim, part.row(t));
     parts.push_back(std::move(part));
-    begin += heads * headDim;
+    begin += count * headDim;
   }
   return parts;
+}
+
+FailureOr<Results> reference::evaluateOp(SplitHeadsOp op, const Operands &operands) {
+  std::vector<Tensor> parts =
+      splitHeads(operands.tensor(0), op.getHeads(), static_cast<int64_t>(op.getHeadDim()));
+  return Results(std::make_move_iterator(parts.begin()), std::make_move_iterator(parts.end()));
 }

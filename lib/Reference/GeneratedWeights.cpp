@@ -60,12 +60,13 @@ std::optional<uint32_t> reference::generatedNumber(StringRef name) {
   return static_cast<uint32_t>(found - names.begin());
 }
 
-FailureOr<Tensor> reference::generateParameter(ParameterOp parameter) {
-  StringRef name = parameter.getSymName();
+FailureOr<Tensor> reference::generateParameter(ParameterOp parameter, StringRef name,
+                                               RankedTensorType type) {
   std::optional<uint32_t> number = generatedNumber(name);
   if (!number)
-    return parameter.emitOpError() << "is no parameter of the miniature model of appendix A";
-  std::vector<int64_t> shape = parameter.getTensorType().getShape().vec();
+    return parameter.emitOpError()
+           << "needs '" << name << "', which is no parameter of the miniature model of appendix A";
+  std::vector<int64_t> shape = type.getShape().vec();
   if (name.contains("norm") || name.contains("ln_q"))
     return generateTensor(*number, std::move(shape), 0.1, 1);
   if (name.ends_with(".bias"))

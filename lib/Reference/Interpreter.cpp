@@ -5,6 +5,7 @@
 #include "OpFunctions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -78,6 +79,22 @@ static LogicalResult checkStaticSizes(Operation &op) {
   return success();
 }
 
+/// The rows of a parameter's source tensors, one below the other.
+FailureOr<Tensor> Interpreter::make(ParameterOp op) {
+  Tensor tensor;
+  tensor.shape = op.getTensorType().getShape().vec();
+  for (auto [name, type] : op.getSourceTensors()) {
+    FailureOr<Tensor> source = parameters(op, name, type);
+    if (failed(source))
+      return failure();
+    std::string reason = mismatch(*source, type);
+    if (!reason.empty())
+      return op.emitOpError() << "source '" << name << "' of type " << type << " " << reason;
+    tensor.values.insert(tensor.values.end(), source->values.begin(), source->values.end());
+  }
+  return tensor;
+}
+
 FailureOr<Interpreter::Shared> Interpreter::load(LoadOp op) {
   auto parameter = SymbolTable::lookupNearestSymbolFrom<ParameterOp>(op, op.getParameterAttr());
   if (!parameter)
@@ -88,15 +105,10 @@ FailureOr<Interpreter::Shared> Interpreter::load(LoadOp op) {
   if (!parameters)
     return op.emitOpError() << "needs parameter '" << op.getParameter()
                             << "', and no parameters were given";
-  FailureOr<Tensor> tensor = parameters(parameter);
+  FailureOr<Tensor> tensor = make(parameter);
   if (failed(tensor))
     return failure();
-  RuntimeValue value = std::move(*tensor);
-  std::string reason = mismatch(value, op.getResult().getType());
-  if (!reason.empty())
-    return op.emitOpError() << "parameter '" << op.getParameter() << "' of type "
-                            << op.getResult().getType() << " " << reason;
-  return known = std::make_shared<const RuntimeValue>(std::move(value));
+  return known = std::make_shared<const RuntimeValue>(std::move(*tensor));
 }
 
 FailureOr<std::vector<RuntimeValue>> Interpreter::evaluate(Operation &op,
@@ -111,7 +123,7 @@ FailureOr<std::vector<RuntimeValue>> Interpreter::evaluate(Operation &op,
       })
       .Case<EmbedOp, GatherRowsOp, MergeFeaturesOp, RegroupOp, MergeRowsOp, LinearOp, RmsNormOp,
             AddOp, MulOp, SiluOp, GeluOp, CastOp, SplitHeadsOp, RopeTableOp, RotateOp, AttentionOp,
-            CacheAppendOp, CachedAttentionOp>(
+            CacheAppendOp, CachedAttentionOp, FusedLinearOp, RopeQkOp, RopeAppendOp>(
           [&](auto known) { return evaluateOp(known, operands); })
       .Default([](Operation *unknown) -> FailureOr<Results> {
         return unknown->emitOpError() << "is unknown to the reference interpreter";
@@ -194,7 +206,7 @@ reference::evaluateText(StringRef text, ArrayRef<RuntimeValue> arguments, Precis
   if (!context)
     context = &own.emplace(MLIRContext::Threading::DISABLED);
   context->printOpOnDiagnostic(false);
-  context->loadDialect<QvlDialect, func::FuncDialect, arith::ArithDialect>();
+  context->loadDialect<QvlDialect, func::FuncDialect, arith::ArithDialect, math::MathDialect>();
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, context);
   if (!module)
     return failure();

@@ -63,6 +63,37 @@ static LogicalResult checkPermutation(Operation *op, const Tensor &index) {
   return success();
 }
 
+/// Fails unless `index` permutes the groups of `group` rows that `rows` rows are made of.
+static LogicalResult checkRowGroups(Operation *op, const Tensor &index, int64_t group,
+                                    int64_t rows) {
+  if (rows % group != 0 || index.size() != rows / group)
+    return op->emitOpError() << "index of " << index.size() << " groups of " << group
+                             << " rows does not fit " << rows << " rows";
+  return checkPermutation(op, index);
+}
+
+FailureOr<RowMap> reference::makeRowMap(Operation *op, const Tensor *index,
+                                        std::optional<uint64_t> group, int64_t rows) {
+  RowMap map{index, static_cast<int64_t>(group.value_or(1))};
+  if (index && failed(checkRowGroups(op, *index, map.group, rows)))
+    return failure();
+  return map;
+}
+
+Tensor reference::loadRows(const Tensor &input, const RowMap &map) {
+  Tensor result(input.shape);
+  for (int64_t t = 0; t < input.rows(); ++t)
+    copyRow(input, map(t), result, t);
+  return result;
+}
+
+Tensor reference::storeRows(const Tensor &input, const RowMap &map) {
+  Tensor result(input.shape);
+  for (int64_t t = 0; t < input.rows(); ++t)
+    copyRow(input, t, result, map(t));
+  return result;
+}
+
 /// Fails unless every row lands in the segment it comes from.
 static LogicalResult checkPreserving(RegroupOp op, const Tensor &index, const Tensor &segments,
                                      int64_t rows) {
@@ -80,25 +111,11 @@ static LogicalResult checkPreserving(RegroupOp op, const Tensor &index, const Te
 }
 
 FailureOr<Results> reference::evaluateOp(RegroupOp op, const Operands &operands) {
-  const Tensor &input = operands.tensor(0), &index = operands.tensor(1),
-               &segments = operands.tensor(2);
-  auto group = static_cast<int64_t>(op.getGroup());
-  if (input.rows() % group != 0 || index.size() != input.rows() / group)
-    return op.emitOpError() << "index of " << index.size() << " groups of " << group
-                            << " rows does not fit " << input.rows() << " rows";
-  if (failed(checkPermutation(op, index)) ||
-      failed(checkPreserving(op, index, segments, input.rows())))
+  const Tensor &input = operands.tensor(0), &segments = operands.tensor(2);
+  FailureOr<RowMap> map = makeRowMap(op, &operands.tensor(1), op.getGroup(), input.rows());
+  if (failed(map) || failed(checkPreserving(op, *map->index, segments, input.rows())))
     return failure();
-  Tensor result(input.shape);
-  for (int64_t i = 0; i < index.size(); ++i)
-    for (int64_t j = 0; j < group; ++j) {
-      int64_t here = i * group + j, there = at(index, i) * group + j;
-      if (op.getInverse())
-        copyRow(input, here, result, there);
-      else
-        copyRow(input, there, result, here);
-    }
-  return Results{std::move(result)};
+  return Results{op.getInverse() ? storeRows(input, *map) : loadRows(input, *map)};
 }
 
 FailureOr<Results> reference::evaluateOp(MergeRowsOp op, const Operands &operands) {

@@ -95,7 +95,7 @@ Tensor Tracer::rmsNorm(llvm::StringRef name, Tensor x, double eps) {
   Location loc = location(name);
   Value weight = load(path(name) + ".weight", {x.type().getDimSize(1)}, loc);
   return {dialect::RmsNormOp::create(builder, loc, x.type(), x.value, weight,
-                                     builder.getF64FloatAttr(eps))};
+                                     builder.getF64FloatAttr(eps), IntegerAttr())};
 }
 
 Tensor Tracer::mergeFeatures(llvm::StringRef name, Tensor embeddings, Tensor features,

@@ -39,7 +39,7 @@ public:
       builder.setInsertionPointToStart(module.getBody());
     op = dialect::ParameterOp::create(builder, NameLoc::get(builder.getStringAttr(name)), name,
                                       RankedTensorType::get(shape, description->element), source,
-                                      Attribute());
+                                      /*recipe=*/nullptr, /*encoding=*/nullptr);
     last = op;
     return {op};
   }

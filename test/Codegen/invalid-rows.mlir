@@ -3,7 +3,7 @@
 qvlx.kernel @norm_without_encoding buffers(3) scalars(2) scratch(0) {
   // expected-error @+1 {{qvl.rms_norm needs a weight stored flat}}
   func.func @norm_without_encoding(%x: tensor<?x64xf32>, %w: tensor<64xf32>) -> tensor<?x64xf32> {
-    %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x64xf32>, tensor<64xf32>
+    %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x64xf32>, tensor<64xf32> -> tensor<?x64xf32>
     return %y : tensor<?x64xf32>
   }
 }

@@ -30,3 +30,50 @@ qvlx.kernel @two_ops buffers(2) scalars(2) scratch(0) {
     return %z : tensor<?x64xf32>
   }
 }
+
+// -----
+
+qvlx.kernel @vector_without_form buffers(4) scalars(2) scratch(0) {
+  // expected-error @+1 {{qvl.fused_linear needs its vector operands stored flat in f32}}
+  func.func @vector_without_form(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>
+      {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 32, pad_k = 64>},
+      %b: tensor<32xf32>) -> tensor<?x32xf32> {
+    %y = qvl.fused_linear %x, (%w) with(%b) : tensor<?x64xf32>, (tensor<32x64xf32>) with(tensor<32xf32>) -> tensor<?x32xf32> {
+    ^bb0(%a: f32, %c: f32):
+      %0 = arith.addf %a, %c : f32
+      qvl.yield %0 : f32
+    }
+    return %y : tensor<?x32xf32>
+  }
+}
+
+// -----
+
+qvlx.kernel @weights_of_two_forms buffers(4) scalars(2) scratch(0) {
+  // expected-error @+1 {{qvl.fused_linear needs a weight in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k}}
+  func.func @weights_of_two_forms(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>
+      {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 32, pad_k = 64>},
+      %v: tensor<32x64xf32>) -> tensor<?x32xf32> {
+    %y = qvl.fused_linear %x, (%w, %v) : tensor<?x64xf32>, (tensor<32x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32> {
+    ^bb0(%a: f32, %c: f32):
+      qvl.yield %a : f32
+    }
+    return %y : tensor<?x32xf32>
+  }
+}
+
+// -----
+
+qvlx.kernel @rows_in_bf16 buffers(4) scalars(3) scratch(0) {
+  // expected-error @+1 {{qvl.fused_linear is generated for f32 activations only}}
+  func.func @rows_in_bf16(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>
+      {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 32, pad_k = 64>},
+      %r: tensor<?x32xbf16>) -> tensor<?x32xf32> {
+    %y = qvl.fused_linear %x, (%w) with(%r) : tensor<?x64xf32>, (tensor<32x64xf32>) with(tensor<?x32xbf16>) -> tensor<?x32xf32> {
+    ^bb0(%a: f32, %c: f32):
+      %0 = arith.addf %a, %c : f32
+      qvl.yield %0 : f32
+    }
+    return %y : tensor<?x32xf32>
+  }
+}

@@ -4,7 +4,7 @@
 func.func @no_encoding(%x: tensor<?x128xf32> {qvl.name = "x"}) -> (tensor<?x128xf32> {qvl.name = "y"}) {
   %w = qvl.load @w : tensor<128xbf16>
   // expected-error @below {{parameter 'w' has no encoding; run qvl-assign-encodings before}}
-  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16>
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
   return %y : tensor<?x128xf32>
 }
 qvl.parameter @w : tensor<128xbf16>

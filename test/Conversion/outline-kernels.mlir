@@ -14,10 +14,10 @@
 // CHECK: %[[GRID:.*]] = qvlx.ceildiv %[[T]], %[[C16]]
 // CHECK: qvlx.launch @rms_norm_128 grid(%[[GRID]]) ins(%[[X]], %[[W]] : {{.*}}) outs(%[[Y]] : {{.*}}) scalars(%[[T]], %[[T]])
 // CHECK: qvlx.return %[[Y]]
-// CHECK: qvlx.data @w : !qvlx.buffer<128xbf16> source("model.w") encoding(#qvl.flat<f32>)
+// CHECK: qvlx.data @w : !qvlx.buffer<128xbf16> sources(["model.w"]) encoding(#qvl.flat<f32>)
 func.func @norm(%x: tensor<?x128xf32> {qvl.name = "x"}) -> (tensor<?x128xf32> {qvl.name = "y"}) {
   %w = qvl.load @w : tensor<128xbf16>
-  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16>
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
   return %y : tensor<?x128xf32>
 }
 qvl.parameter @w : tensor<128xbf16> source("model.w")
@@ -36,9 +36,9 @@ qvl.parameter @w : tensor<128xbf16> source("model.w")
 func.func @share(%x: tensor<?x128xf32> {qvl.name = "x"}) -> (tensor<?x128xf32> {qvl.name = "y"}) {
   %w = qvl.load @w : tensor<128xbf16>
   %v = qvl.load @v : tensor<128xbf16>
-  %a = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16>
-  %b = qvl.rms_norm %a, %v {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16>
-  %c = qvl.rms_norm %b, %v {eps = 1.0e-5 : f64} : tensor<?x128xf32>, tensor<128xbf16>
+  %a = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
+  %b = qvl.rms_norm %a, %v {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
+  %c = qvl.rms_norm %b, %v {eps = 1.0e-5 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
   return %c : tensor<?x128xf32>
 }
 qvl.parameter @w : tensor<128xbf16>

@@ -1,4 +1,5 @@
-// Throughput of qvl.linear on one thread as a share of the FMA peak measured in the same process.
+// Throughput of qvl.linear and of a gated unit in one qvl.fused_linear on one thread, as a share of
+// the FMA peak measured in the same process.
 // Not a test: run it by hand on a quiet machine.
 
 #include "dialects/qvl/IR/Qvl.h"
@@ -70,21 +71,67 @@ qvl_kernel loadKernel(const std::string &object) {
   return reinterpret_cast<qvl_kernel>(dlsym(library, "linear"));
 }
 
-void bench(const mlir::qvl::X86FeatureSet &features, bool bf16, int64_t rows, int64_t n, int64_t k,
-           double peak) {
-  std::string ks = std::to_string(k), ns = std::to_string(n), element = bf16 ? "bf16" : "f32";
+/// A projection of `rows` rows by `weights` matrices [n, k].
+struct Product {
+  int64_t rows, n, k;
+  bool bf16;
+  int weights; // two: silu(x·Wgᵀ) · (x·Wuᵀ)
+
+  double flops() const { return 2.0 * rows * n * k * weights; }
+  int64_t weightBytes() const { return n * k * (bf16 ? 2 : 4); }
+};
+
+std::string kernelText(const Product &p) {
+  std::string ks = std::to_string(p.k), ns = std::to_string(p.n), element = p.bf16 ? "bf16" : "f32";
   std::string x = "tensor<?x" + ks + "xf32>", w = "tensor<" + ns + "x" + ks + "x" + element + ">",
               y = "tensor<?x" + ns + "xf32>";
-  std::string text = "func.func @linear(%x: " + x + ", %w: " + w +
-                     " {qvl.encoding = #qvl.panel<n = 32, k_group = " + (bf16 ? "2" : "1") +
-                     ", element = " + element + ", pad_n = " + ns + ", pad_k = " + ks + ">}) -> " +
-                     y + " {\n %y = qvl.linear %x, %w : " + x + ", " + w + " -> " + y +
-                     "\n return %y : " + y + "\n}";
+  std::string stored = w + " {qvl.encoding = #qvl.panel<n = 32, k_group = " + (p.bf16 ? "2" : "1") +
+                       ", element = " + element + ", pad_n = " + ns + ", pad_k = " + ks + ">}";
+  if (p.weights == 1)
+    return "func.func @linear(%x: " + x + ", %w: " + stored + ") -> " + y +
+           " {\n %y = qvl.linear %x, %w : " + x + ", " + w + " -> " + y + "\n return %y : " + y +
+           "\n}";
+  return "func.func @linear(%x: " + x + ", %g: " + stored + ", %u: " + stored + ") -> " + y +
+         " {\n %y = qvl.fused_linear %x, (%g, %u) : " + x + ", (" + w + ", " + w + ") -> " + y +
+         R"( {
+           ^bb0(%gate: f32, %up: f32):
+             %0 = arith.negf %gate : f32
+             %1 = math.exp %0 : f32
+             %one = arith.constant 1.0 : f32
+             %2 = arith.addf %one, %1 : f32
+             %3 = arith.divf %gate, %2 : f32
+             %4 = arith.mulf %3, %up : f32
+             qvl.yield %4 : f32
+           }
+           return %y : )" +
+         y + "\n}";
+}
+
+/// The operands and the result of a product; the values do not matter.
+class Buffers {
+public:
+  explicit Buffers(const Product &p) {
+    std::fill_n(static_cast<float *>(allocate(p.rows * p.k * 4)), p.rows * p.k, 0.5f);
+    for (int w = 0; w < p.weights; ++w)
+      std::fill_n(static_cast<uint16_t *>(allocate(p.weightBytes())), p.weightBytes() / 2, 0x3f00);
+    allocate(p.rows * p.n * 4);
+  }
+  ~Buffers() { llvm::for_each(memory, std::free); }
+  void *const *data() const { return memory.data(); }
+
+private:
+  void *allocate(size_t bytes) {
+    return memory.emplace_back(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+  }
+  std::vector<void *> memory;
+};
+
+void bench(const mlir::qvl::X86FeatureSet &features, const Product &p, double peak) {
   mlir::DialectRegistry registry;
   mlir::qvl::registerX86CodegenDialects(registry);
   mlir::MLIRContext context(registry);
   context.loadAllAvailableDialects();
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(kernelText(p), &context);
   auto function = *module->getOps<mlir::func::FuncOp>().begin();
   mlir::qvl::KernelDumpOptions dump;
   if (const char *directory = std::getenv("QVL_BENCH_DUMP"))
@@ -94,24 +141,20 @@ void bench(const mlir::qvl::X86FeatureSet &features, bool bf16, int64_t rows, in
   double compileTime = seconds() - begin;
   qvl_kernel kernel = loadKernel(*object);
   auto grid = *mlir::qvl::tileGrid(function);
-  int64_t tiles = (rows + grid.rowsPerTile - 1) / grid.rowsPerTile * grid.columnTiles;
-
-  auto aligned = [](size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); };
-  std::vector<void *> buffers{aligned(rows * k * 4), aligned(n * k * (bf16 ? 2 : 4)),
-                              aligned(rows * n * 4)};
-  std::fill_n(static_cast<float *>(buffers[0]), rows * k, 0.5f);
-  std::fill_n(static_cast<uint16_t *>(buffers[1]), n * k * (bf16 ? 1 : 2), 0x3f00);
-  int64_t scalars[] = {rows, rows};
+  int64_t tiles = (p.rows + grid.rowsPerTile - 1) / grid.rowsPerTile * grid.columnTiles;
+  Buffers buffers(p);
+  int64_t scalars[] = {p.rows, p.rows};
   qvl_kernel_context lent{nullptr, 0, 0};
-  double time = bestOf(9, [&] { kernel(&lent, buffers.data(), scalars, 0, tiles); });
-  double rate = 2.0 * rows * n * k / time * 1e-9;
-  llvm::outs() << features.name << " " << element << " " << rows << "x" << n << "x" << k
+  // Small products take the shortest time of many runs, large ones are long enough for few.
+  int runs = p.flops() > 1e10 ? 3 : 9;
+  double time = bestOf(runs, [&] { kernel(&lent, buffers.data(), scalars, 0, tiles); });
+  double rate = p.flops() / time * 1e-9;
+  llvm::outs() << features.name << " " << (p.bf16 ? "bf16 " : "f32 ")
+               << (p.weights == 2 ? "gated unit " : "linear ") << p.rows << "x" << p.n << "x" << p.k
                << llvm::format(
                       ": %.1f GFLOP/s, %.0f %% of %.1f, weights %.1f GB/s, compiled in %.0f ms\n",
-                      rate, 100 * rate / peak, peak, n * k * (bf16 ? 2 : 4) / time * 1e-9,
+                      rate, 100 * rate / peak, peak, p.weights * p.weightBytes() / time * 1e-9,
                       compileTime * 1e3);
-  for (void *buffer : buffers)
-    std::free(buffer);
 }
 
 } // namespace
@@ -122,8 +165,11 @@ int main() {
     if (!features.supportedByHost())
       continue;
     double peak = peakGigaflops(features.avx512);
-    for (bool bf16 : {false, true})
+    for (bool bf16 : {false, true}) {
       for (int64_t rows : {256, 4, 2, 1})
-        bench(features, bf16, rows, 2048, 2048, peak);
+        bench(features, {rows, 2048, 2048, bf16, 1}, peak);
+      for (int64_t rows : {256, 1}) // the gated unit of the 3B model
+        bench(features, {rows, 11008, 2048, bf16, 2}, peak);
+    }
   }
 }

@@ -7,6 +7,7 @@
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -35,6 +36,10 @@ OpFoldResult dimensionOf(OpBuilder &builder, Location loc, Value tensor, int64_t
 /// reification of every row-wise op.
 LogicalResult reifyRows(OpBuilder &builder, Operation *op, Value rows,
                         ReifiedRankedShapedTypeDims &dims);
+
+/// The same for a result in which `merge` rows are side by side as one.
+LogicalResult reifyMergedRows(OpBuilder &builder, Operation *op, Value rows, int64_t merge,
+                              ReifiedRankedShapedTypeDims &dims);
 
 /// Inverse rotary frequencies as the model specification prescribes them (sections 6.2 and 7.3): `1
 /// / theta^x` with `x = i / n` over all `n` angles (shared) or `x = j / s` inside each section

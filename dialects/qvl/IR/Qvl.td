@@ -8,5 +8,6 @@ include "dialects/qvl/IR/QvlRowOps.td"
 include "dialects/qvl/IR/QvlDenseOps.td"
 include "dialects/qvl/IR/QvlPositionOps.td"
 include "dialects/qvl/IR/QvlAttentionOps.td"
+include "dialects/qvl/IR/QvlFusedOps.td"
 
 #endif // QVL_TD

@@ -7,6 +7,7 @@ include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -23,7 +24,7 @@ def Qvl_Dialect : Dialect {
 
     Constraint IDs (`linear_c1`) name one rule each, in the description, at the check and in the test.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
 }
@@ -100,6 +101,22 @@ def Qvl_FlatAttr : AttrDef<Qvl_Dialect, "Flat"> {
   }];
   let parameters = (ins "::mlir::Type":$element);
   let assemblyFormat = "`<` $element `>`";
+}
+
+def Qvl_ConcatAttr : AttrDef<Qvl_Dialect, "Concat"> {
+  let mnemonic = "concat";
+  let summary = "Recipe of a parameter: tensors of the checkpoint one below the other";
+  let description = [{
+    Names tensors of the checkpoint files, in order, whose rows (elements of a vector) together are the parameter's, and how many rows
+    each has. They have the parameter's element type and columns; each is read once, while the artifact is written.
+
+    ```mlir
+    #qvl.concat<["model.layers.0.self_attn.q_proj.bias", "model.layers.0.self_attn.k_proj.bias"], rows = [192, 64]>
+    ```
+  }];
+  let parameters = (ins "::mlir::ArrayAttr":$sources, ArrayRefParameter<"int64_t">:$rows);
+  let assemblyFormat = "`<` $sources `,` `rows` `=` `[` $rows `]` `>`";
+  let genVerifyDecl = 1;
 }
 
 // ---------------------------------------------------------------- op classes

@@ -32,20 +32,29 @@ LogicalResult LinearOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShape
 }
 
 LogicalResult RmsNormOp::verify() {
+  RankedTensorType input = typeOf(getInput()), result = typeOf(getResult());
   // rms_norm_c1
-  if (typeOf(getWeight()).getDimSize(0) != typeOf(getInput()).getDimSize(1))
+  if (typeOf(getWeight()).getDimSize(0) != input.getDimSize(1))
     return emitOpError() << "weight " << getWeight().getType()
-                         << " must have as many elements as the input " << getInput().getType()
-                         << " has columns";
+                         << " must have as many elements as the input " << input << " has columns";
   // rms_norm_c2
   double eps = getEps().convertToDouble();
   if (!(eps > 0) || !std::isfinite(eps))
     return emitOpError() << "eps must be positive and finite";
+  // rms_norm_c4
+  int64_t merge = getMerge().value_or(1);
+  if (getMerge() && merge < 2)
+    return emitOpError() << "merge must be at least 2, got " << merge;
+  // rms_norm_c3
+  if (result.getDimSize(1) != merge * input.getDimSize(1) ||
+      result.getElementType() != input.getElementType())
+    return emitOpError() << "result " << result << " must have " << merge
+                         << " times the columns of " << input;
   return success();
 }
 
 LogicalResult RmsNormOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &dims) {
-  return reifyRows(builder, *this, getInput(), dims);
+  return reifyMergedRows(builder, *this, getInput(), getMerge().value_or(1), dims);
 }
 
 LogicalResult AddOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &dims) {

@@ -27,21 +27,25 @@ def Qvl_LinearOp : Qvl_TensorOp<"linear"> {
   let hasVerifier = 1;
 }
 
-def Qvl_RmsNormOp : Qvl_TensorOp<"rms_norm", [AllTypesMatch<["input", "result"]>]> {
+def Qvl_RmsNormOp : Qvl_TensorOp<"rms_norm"> {
   let summary = "Root-mean-square normalisation of each row";
   let description = [{
-    `result[t, :] = weight ⊙ input[t, :] / sqrt(mean(input[t, :]²) + eps)` (model specification, section 6.1).
+    `result[t, :] = weight ⊙ input[t, :] / sqrt(mean(input[t, :]²) + eps)` (model specification, section 6.1). With `merge = n`, `n`
+    consecutive normalised rows are written side by side as one, as `qvl.merge_rows` would.
 
     * `rms_norm_c1`: the weight has as many elements as the input has columns.
     * `rms_norm_c2`: `eps` is positive and finite.
+    * `rms_norm_c3`: the result has `merge` times the columns of the input (once without `merge`) and its element type.
+    * `rms_norm_c4`: `merge`, when given, is at least 2.
 
     ```mlir
-    %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x192xf32>, tensor<192xbf16>
+    %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x192xf32>
+    %z = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64, merge = 4 : i64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x768xf32>
     ```
   }];
-  let arguments = (ins Qvl_Rows:$input, Qvl_Vector:$weight, F64Attr:$eps);
+  let arguments = (ins Qvl_Rows:$input, Qvl_Vector:$weight, F64Attr:$eps, OptionalAttr<I64Attr>:$merge);
   let results = (outs Qvl_Rows:$result);
-  let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `,` type($weight)";
+  let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `,` type($weight) `->` type($result)";
   let hasVerifier = 1;
 }
 

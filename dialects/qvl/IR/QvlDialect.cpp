@@ -2,6 +2,8 @@
 
 #include "dialects/qvl/IR/Qvl.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
+
 #include "mlir/IR/DialectImplementation.h"
 
 using namespace mlir;
@@ -56,6 +58,15 @@ LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError, in
   return success();
 }
 
+LogicalResult ConcatAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayAttr sources,
+                                 ArrayRef<int64_t> rows) {
+  if (sources.size() < 2 || !llvm::all_of(sources, llvm::IsaPred<StringAttr>))
+    return emitError() << "a concat names at least two tensors";
+  if (rows.size() != sources.size() || llvm::any_of(rows, [](int64_t count) { return count <= 0; }))
+    return emitError() << "a concat gives a positive number of rows for each of its tensors";
+  return success();
+}
+
 OpFoldResult mlir::qvl::dimensionOf(OpBuilder &builder, Location loc, Value tensor,
                                     int64_t dimension) {
   return tensor::getMixedSize(builder, loc, tensor, dimension);
@@ -69,5 +80,21 @@ LogicalResult mlir::qvl::reifyRows(OpBuilder &builder, Operation *op, Value rows
       sizes.push_back(builder.getIndexAttr(size));
     dims.push_back(std::move(sizes));
   }
+  return success();
+}
+
+LogicalResult mlir::qvl::reifyMergedRows(OpBuilder &builder, Operation *op, Value rows,
+                                         int64_t merge, ReifiedRankedShapedTypeDims &dims) {
+  if (merge == 1)
+    return reifyRows(builder, op, rows, dims);
+  OpFoldResult count = dimensionOf(builder, op->getLoc(), rows, 0);
+  if (auto size = dyn_cast<Value>(count)) {
+    Value factor = arith::ConstantIndexOp::create(builder, op->getLoc(), merge);
+    count = arith::DivUIOp::create(builder, op->getLoc(), size, factor).getResult();
+  } else {
+    count = builder.getIndexAttr(cast<IntegerAttr>(cast<Attribute>(count)).getInt() / merge);
+  }
+  dims.push_back({count, builder.getIndexAttr(
+                             cast<RankedTensorType>(op->getResult(0).getType()).getDimSize(1))});
   return success();
 }

@@ -10,6 +10,13 @@ LogicalResult ParameterOp::verify() {
   // parameter_c1
   if (!type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 2)
     return emitOpError() << "type must be static and of rank 1 or 2, got " << type;
+  // parameter_c4
+  if (getSource() && getRecipe())
+    return emitOpError() << "has a source and a recipe";
+  // parameter_c5
+  if (getRecipe() && llvm::sum_of(getRecipe()->getRows()) != type.getDimSize(0))
+    return emitOpError() << "recipe makes " << llvm::sum_of(getRecipe()->getRows()) << " rows of "
+                         << type;
   std::optional<Attribute> encoding = getEncoding();
   if (!encoding)
     return success();
@@ -24,6 +31,20 @@ LogicalResult ParameterOp::verify() {
     return emitOpError() << "padded sizes " << panel.getPadN() << "x" << panel.getPadK()
                          << " are below the logical ones of " << type;
   return success();
+}
+
+SmallVector<std::pair<StringRef, RankedTensorType>> ParameterOp::getSourceTensors() {
+  std::optional<ConcatAttr> recipe = getRecipe();
+  if (!recipe)
+    return {{getSource().value_or(getSymName()), getTensorType()}};
+  SmallVector<std::pair<StringRef, RankedTensorType>> tensors;
+  for (auto [name, rows] :
+       llvm::zip(recipe->getSources().getAsValueRange<StringAttr>(), recipe->getRows())) {
+    SmallVector<int64_t> shape(getTensorType().getShape());
+    shape.front() = rows;
+    tensors.emplace_back(name, getTensorType().clone(shape));
+  }
+  return tensors;
 }
 
 LogicalResult LoadOp::verifySymbolUses(SymbolTableCollection &symbols) {

@@ -8,29 +8,33 @@ def Qvl_ParameterOp : Qvl_Op<"parameter", [Symbol]> {
   let summary = "A tensor of the checkpoint";
   let description = [{
     Names one tensor of the checkpoint. `type` is the logical type with the element type of the checkpoint, `source` the tensor's
-    name in the checkpoint files when it differs from the symbol, and `encoding` the stored form in the artifact (absent until
-    `qvl-assign-encodings`).
+    name in the checkpoint files when it differs from the symbol, `recipe` how it is made from several tensors instead, and
+    `encoding` the stored form in the artifact (absent until `qvl-assign-encodings`).
 
     * `parameter_c1`: the type is static, of rank 1 or 2 (convolution kernels are flattened to `[N, K]`).
     * `parameter_c2`: the encoding is `#qvl.panel` for rank 2 and `#qvl.flat` for rank 1.
+    * `parameter_c4`: there is a source or a recipe, not both.
+    * `parameter_c5`: the rows of a recipe are those of the type.
     * `parameter_c3`: a panel's padded sizes are at least the logical ones and multiples of `n` and `k_group`.
 
     ```mlir
     qvl.parameter @model.norm.weight : tensor<2048xbf16>
     qvl.parameter @lm_head.weight : tensor<151936x2048xbf16> source("model.lm_head.weight")
         encoding(#qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 151936, pad_k = 2048>)
+    qvl.parameter @model.layers.0.self_attn.kv.bias : tensor<512xbf16> recipe(<["model.layers.0.self_attn.k_proj.bias",
+        "model.layers.0.self_attn.v_proj.bias"], rows = [256, 256]>)
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, OptionalAttr<StrAttr>:$source,
-                       OptionalAttr<AnyAttr>:$encoding);
+                       OptionalAttr<Qvl_ConcatAttr>:$recipe, OptionalAttr<AnyAttr>:$encoding);
   let assemblyFormat = [{
-    $sym_name `:` $type (`source` `(` $source^ `)`)? (`encoding` `(` $encoding^ `)`)? attr-dict
+    $sym_name `:` $type (`source` `(` $source^ `)`)? (`recipe` `(` $recipe^ `)`)? (`encoding` `(` $encoding^ `)`)? attr-dict
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }
-    /// The tensor's name in the checkpoint files.
-    ::llvm::StringRef getSourceName() { return getSource().value_or(getSymName()); }
+    /// The tensors of the checkpoint files that the parameter is made of, in order: names and logical types.
+    ::llvm::SmallVector<std::pair<::llvm::StringRef, ::mlir::RankedTensorType>> getSourceTensors();
   }];
 }
 

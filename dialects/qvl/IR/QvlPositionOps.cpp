@@ -26,6 +26,11 @@ LogicalResult RopeTableOp::verify() {
   double theta = getTheta().convertToDouble();
   if (!(theta > 0) || !std::isfinite(theta))
     return emitOpError() << "theta must be positive and finite";
+  // rope_table_c4
+  std::optional<uint64_t> group = getRowGroup();
+  if ((getRowIndex() != nullptr) != group.has_value() ||
+      (group && static_cast<int64_t>(*group) <= 0))
+    return emitOpError() << "a row map needs an index and a positive group";
   return success();
 }
 

@@ -16,19 +16,32 @@ def Qvl_RopeTableOp : Qvl_TensorOp<"rope_table"> {
 
     and `result[t, i, :] = (cos, sin)`. The inverse frequencies are rounded to f32 (`ropeFrequencies`) in every mode.
 
+    `rows(%index group g)` takes the positions through a permutation of groups of rows: row `t` has the angles of position column
+    `index[t div g] · g + t mod g`. Without it that column is `t`.
+
     * `rope_table_c1`: there is one section per axis, each positive.
     * `rope_table_c2`: the result is `[rows, sum of sections, 2]`.
     * `rope_table_c3`: `theta` is positive and finite.
+    * `rope_table_c4`: a group is given with its index and is positive.
 
     ```mlir
     %t = qvl.rope_table %positions {theta = 1.0e6 : f64, sections = array<i64: 16, 24, 24>,
         frequencies = #qvl.frequencies<shared>} : tensor<3x?xi32> -> tensor<?x64x2xf32>
+    %w = qvl.rope_table %positions rows(%window group 4 : tensor<?xi32>) {theta = 1.0e4 : f64, sections = array<i64: 20, 20>,
+        frequencies = #qvl.frequencies<per_axis>} : tensor<2x?xi32> -> tensor<?x40x2xf32>
     ```
   }];
   let arguments = (ins 2DTensorOf<[I32]>:$positions, F64Attr:$theta, DenseI64ArrayAttr:$sections,
-                       Qvl_FrequencySharingAttr:$frequencies);
+                       Qvl_FrequencySharingAttr:$frequencies, Optional<Qvl_Index>:$row_index, OptionalAttr<I64Attr>:$row_group);
   let results = (outs Qvl_Table:$result);
-  let assemblyFormat = "$positions attr-dict `:` type($positions) `->` type($result)";
+  let assemblyFormat = [{
+    $positions (`rows` `(` $row_index^ `group` $row_group `:` type($row_index) `)`)? attr-dict `:` type($positions) `->` type($result)
+  }];
+  let builders = [ // Without a row map.
+    OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$positions, "::mlir::FloatAttr":$theta,
+                   "::mlir::DenseI64ArrayAttr":$sections, "FrequencySharingAttr":$frequencies),
+      [{ build($_builder, $_state, result, positions, theta, sections, frequencies, ::mlir::Value(), ::mlir::IntegerAttr()); }]>
+  ];
   let hasVerifier = 1;
 }
 

@@ -84,14 +84,5 @@ LogicalResult MergeRowsOp::verify() {
 
 LogicalResult MergeRowsOp::reifyResultShapes(OpBuilder &builder,
                                              ReifiedRankedShapedTypeDims &dims) {
-  OpFoldResult rows = dimensionOf(builder, getLoc(), getInput(), 0);
-  if (auto size = dyn_cast<Value>(rows)) {
-    Value factor = arith::ConstantIndexOp::create(builder, getLoc(), getRows());
-    rows = arith::DivUIOp::create(builder, getLoc(), size, factor).getResult();
-  } else {
-    rows = builder.getIndexAttr(cast<IntegerAttr>(cast<Attribute>(rows)).getInt() /
-                                static_cast<int64_t>(getRows()));
-  }
-  dims.push_back({rows, builder.getIndexAttr(typeOf(getResult()).getDimSize(1))});
-  return success();
+  return reifyMergedRows(builder, *this, getInput(), getRows(), dims);
 }

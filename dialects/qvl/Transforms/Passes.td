@@ -4,6 +4,189 @@
 
 include "mlir/Pass/PassBase.td"
 
+def HoistWindowOrderPass : Pass<"qvl-hoist-window-order", "::mlir::ModuleOp"> {
+  let summary = "One permutation of rows before the blocks and one behind them";
+  let description = [{
+    Assigns a row order, raster or window, to every value of a function in one walk and places a `qvl.regroup` only where an order changes,
+    instead of one pair around each windowed attention. An order is the index and the segments of the permutations that are there; a
+    function may hold several. What the assignment rests on:
+
+    * a permutation is cancelled by its inverse (`regroup` of one index, one size of groups);
+    * a row-wise op (linear, rms_norm, silu, gelu, cast, split_heads, add, mul, rotate) keeps the order of its row operands, which agree;
+    * `merge_rows {rows = r}` keeps an order of groups that `r` divides, and the merged rows are moved by groups of `group / r`;
+    * `attention segments(%s)` keeps an order that preserves `%s`, so attention inside whole frames runs in window order too.
+
+    Every other op reads and writes rows in the order that it was traced with. The rewrite is made only when it leaves fewer permutations;
+    an op that stays in raster order inside the function gives a missed remark.
+
+    ```mlir
+    // before: each windowed block
+    %y = qvl.linear %x, %w …
+    %w = qvl.regroup %y, %window preserving(%frames) {group = 4}
+    …  // attention in window order, residual stream in raster order
+    %r = qvl.regroup %a, %window preserving(%frames) {group = 4, inverse}
+    // after: once
+    %p = qvl.regroup %pixels, %window preserving(%frames) {group = 4}
+    …  // all blocks and the merger in window order
+    %f = qvl.regroup %merged, %window preserving(%frames) {group = 1, inverse}
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "orders hoisted">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
+def FuseQkvPass : Pass<"qvl-fuse-qkv", "::mlir::ModuleOp"> {
+  let summary = "Projections of one input to heads as one projection";
+  let description = [{
+    Joins linears that read one value and are each split into heads of one part. Their weights, and their biases, become one parameter whose
+    recipe puts the rows one below the other; it is called `SCOPE.qkv_proj.weight` after the scope that the old names share. Parameters
+    without a load are erased. Each output element keeps its own chain of sums, so results are equal bit for bit.
+
+    ```mlir
+    // before, the same with k_proj and v_proj
+    %wq = qvl.load @self_attn.q_proj.weight : tensor<192x192xbf16>
+    %q = qvl.linear %x, %wq bias %bq …
+    %hq = qvl.split_heads %q {head_dim = 32, heads = [6]}
+    // after
+    qvl.parameter @self_attn.qkv_proj.weight : tensor<320x192xbf16>
+        recipe(<["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"], rows = [192, 64, 64]>)
+    %w = qvl.load @self_attn.qkv_proj.weight : tensor<320x192xbf16>
+    %y = qvl.linear %x, %w bias %b …
+    %hq, %hk, %hv = qvl.split_heads %y {head_dim = 32, heads = [6, 2, 2]}
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "groups of projections joined">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
+def FuseGateUpPass : Pass<"qvl-fuse-gate-up", "::mlir::ModuleOp"> {
+  let summary = "The gated unit of an MLP as one fused linear of two weights";
+  let description = [{
+    `silu(x·Wgᵀ + bg) · (x·Wuᵀ + bu)` reads its input once and writes the product alone; silu is written out on scalars. Intermediate
+    results are not rounded to their element type any more.
+
+    ```mlir
+    // before
+    %g = qvl.linear %x, %wg …
+    %u = qvl.linear %x, %wu …
+    %s = qvl.silu %g …
+    %h = qvl.mul %s, %u …
+    // after
+    %h = qvl.fused_linear %x, (%wg, %wu) … {
+    ^bb0(%g: f32, %u: f32):
+      %n = arith.negf %g : f32
+      %e = math.exp %n : f32
+      %one = arith.constant 1.0 : f32
+      %d = arith.addf %one, %e : f32
+      %s = arith.divf %g, %d : f32
+      %r = arith.mulf %s, %u : f32
+      qvl.yield %r : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"fused", "fused", "gated units joined">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
+def FuseEpiloguePass : Pass<"qvl-fuse-epilogue", "::mlir::ModuleOp"> {
+  let summary = "What follows a projection element by element, in its epilogue";
+  let description = [{
+    Turns every `qvl.linear` into a `qvl.fused_linear` that adds its bias (with nothing to add, one that yields the sum, so that code
+    generation sees one op of projections), then moves the `gelu`, `cast` and `add` that are its only readers into the epilogue. It owns
+    all residual adds; a sum keeps the sides of its operands, `residual + (acc + bias)`. The joined op stands where its last part stood, so
+    a residual is there before it. Intermediate results are not rounded to their element type any more.
+
+    ```mlir
+    // before
+    %y = qvl.linear %x, %w bias %b …
+    %z = qvl.add %r, %y …
+    // after
+    %z = qvl.fused_linear %x, (%w) with(%b, %r) … {
+    ^bb0(%acc: f32, %bias: f32, %residual: f32):
+      %0 = arith.addf %acc, %bias : f32
+      %1 = arith.addf %residual, %0 : f32
+      qvl.yield %1 : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"fused", "fused", "ops that moved into an epilogue">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
+def FoldRowMapsPass : Pass<"qvl-fold-row-maps", "::mlir::ModuleOp"> {
+  let summary = "Permutations of rows as maps of the ops that read or write them";
+  let description = [{
+    What `qvl-hoist-window-order` leaves costs no kernel: a `regroup` before a `fused_linear` is its load map, an inverse `regroup` behind
+    one its store map, a `regroup` of a rotary table the row map of the table.
+
+    ```mlir
+    // before
+    %p = qvl.regroup %x, %window preserving(%frames) {group = 4} …
+    %y = qvl.fused_linear %p, (%w) …
+    %m = qvl.fused_linear %y, (%v) …
+    %f = qvl.regroup %m, %window preserving(%frames) {group = 4, inverse} …
+    // after
+    %y = qvl.fused_linear %x, (%w) load(%window group 4 : tensor<?xi32>) …
+    %f = qvl.fused_linear %y, (%v) store(%window group 4 : tensor<?xi32>) …
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "permutations folded">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
+def FuseSpatialMergePass : Pass<"qvl-fuse-spatial-merge", "::mlir::ModuleOp"> {
+  let summary = "Normalised rows written side by side";
+  let description = [{
+    ```mlir
+    // before
+    %n = qvl.rms_norm %x, %w {eps = 1.0e-6} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
+    %m = qvl.merge_rows %n {rows = 4} : tensor<?x128xf32> -> tensor<?x512xf32>
+    // after
+    %m = qvl.rms_norm %x, %w {eps = 1.0e-6, merge = 4} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x512xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "merges joined with a norm">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
+def FuseRotaryPass : Pass<"qvl-fuse-rotary", "::mlir::ModuleOp"> {
+  let summary = "Heads split, rotated and appended to the cache in one op";
+  let description = [{
+    Joins a split into query, key and value with the rotations of query and key, and with the cache append of key and value when there is
+    one. The joined op stands where its last part stood.
+
+    ```mlir
+    // before
+    %q, %k, %v = qvl.split_heads %y {head_dim = 32, heads = [6, 2, 2]} …
+    %qr = qvl.rotate %q, %t …
+    %kr = qvl.rotate %k, %t …
+    %c1 = qvl.cache_append %kr, %v, %c0 layer(%layer) slots(%slots) …
+    // after: text
+    %qr, %c1 = qvl.rope_append %y, %t, %c0 layer(%layer) slots(%slots) {q_heads = 6} …
+    // after: vision, without the append
+    %qr, %kr, %v = qvl.rope_qk %y, %t {head_dim = 32, heads = [4, 4, 4]} …
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "groups of heads joined">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
   let summary = "Choose the stored form of every parameter";
   let description = [{

@@ -76,17 +76,17 @@ def Qvlx_ObjectOp : Qvlx_Op<"object", [Symbol, DeclareOpInterfaceMethods<SymbolU
 def Qvlx_DataOp : Qvlx_Op<"data", [Symbol]> {
   let summary = "A weight of the artifact";
   let description = [{
-    Stands for stored bytes: `type` is the logical shape with the element type of the checkpoint, `source` the tensor's name in the
-    checkpoint files, `encoding` how it is stored.
+    Stands for stored bytes: `type` is the logical shape with the element type of the checkpoint, `sources` the
+    names in the checkpoint files of the tensors whose rows, one below the other, are the weight's, `encoding` how it is stored.
 
     * `data_c1`: the shape is static.
 
     ```mlir
-    qvlx.data @norm.weight : !qvlx.buffer<128xbf16> source("visual.norm.weight") encoding(#qvl.flat<f32>)
+    qvlx.data @norm.weight : !qvlx.buffer<128xbf16> sources(["visual.norm.weight"]) encoding(#qvl.flat<f32>)
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Qvlx_BufferType>:$type, StrAttr:$source, AnyAttr:$encoding);
-  let assemblyFormat = "$sym_name `:` $type `source` `(` $source `)` `encoding` `(` $encoding `)` attr-dict";
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Qvlx_BufferType>:$type, StrArrayAttr:$sources, AnyAttr:$encoding);
+  let assemblyFormat = "$sym_name `:` $type `sources` `(` $sources `)` `encoding` `(` $encoding `)` attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     BufferType getBufferType() { return ::llvm::cast<BufferType>(getType()); }

@@ -6,12 +6,14 @@
 
 namespace qvl {
 
-/// One weight of the artifact and the tensor that it is packed from.
+/// One weight of the artifact and the tensors that it is packed from.
 struct WeightDescription {
   std::string name;
   Shape shape;               ///< logical: [N, K], or [N] when flat
   qvlfmt::Encoding encoding; ///< panel_n = 0 is flat; then only `element` counts
-  TensorInfo source;         ///< as many elements as `shape`; [V, C, T, P, P] counts as [V, K]
+  /// Their rows (elements of a vector), one below the other, are those of `shape`; [V, C, T, P, P]
+  /// counts as [V, K].
+  std::vector<TensorInfo> sources;
 };
 
 /// An artifact without its weights' bytes.

@@ -16,6 +16,7 @@ struct DeclaredWeight {
   std::string name;           ///< canonical
   std::vector<int64_t> shape; ///< logical
   qvlfmt::Encoding encoding;
+  std::vector<std::string> sources; ///< names in the checkpoint files, one below the other
 };
 
 /// The weights of a module in the order of its qvlx.data ops, which is the order of the artifact's

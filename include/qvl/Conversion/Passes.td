@@ -17,7 +17,7 @@ def OutlineKernelsPass : Pass<"qvl-outline-kernels", "::mlir::ModuleOp"> {
     // before
     func.func @norm(%x: tensor<?x128xf32> {qvl.name = "x"}) -> (tensor<?x128xf32> {qvl.name = "y"}) {
       %w = qvl.load @w : tensor<128xbf16>
-      %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16>
+      %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
       return %y : tensor<?x128xf32>
     }
     // after

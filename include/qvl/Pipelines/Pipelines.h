@@ -13,7 +13,8 @@ struct CodegenOptions {
   std::string dumpDirectory;            ///< receives KERNEL.mlir, .ll and .s; empty: nothing
 };
 
-/// Phase fuse. There are no fusion passes yet: the traced ops go to outlining as they are.
+/// Phase fuse: the fusion passes of the qvl dialect, in the order in which each needs the one
+/// before.
 void buildFusePipeline(mlir::OpPassManager &pm);
 /// Phase outline: encodings, programs and kernel functions.
 void buildOutlinePipeline(mlir::OpPassManager &pm);

@@ -16,6 +16,6 @@ std::optional<uint32_t> generatedNumber(StringRef name);
 
 /// Gives the parameters of the miniature model: weight matrices 0.2·u, biases 0.1·u, norm weights
 /// 1 + 0.1·u, embeddings 0.5·u. Other names are diagnostics at the parameter.
-FailureOr<Tensor> generateParameter(ParameterOp parameter);
+FailureOr<Tensor> generateParameter(ParameterOp parameter, StringRef name, RankedTensorType type);
 
 } // namespace mlir::qvl::reference

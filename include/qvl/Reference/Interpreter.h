@@ -19,9 +19,10 @@ enum class Precision {
   F32, ///< every arithmetic step rounds to f32, sums run in ascending order in one chain
 };
 
-/// Gives the tensor of a parameter, with the parameter's logical shape and values its element type
-/// can hold. Emits a diagnostic when it fails.
-using ParameterProvider = std::function<FailureOr<Tensor>(ParameterOp)>;
+/// Gives the tensor `source` of the checkpoint that (part of) a parameter is made of, with the
+/// logical shape `type`. Emits a diagnostic at the parameter when it fails.
+using ParameterProvider =
+    std::function<FailureOr<Tensor>(ParameterOp, StringRef source, RankedTensorType type)>;
 
 /// Sees each tensor an op produces: the name of the op's location (empty when it has none), the
 /// number of the result, the result with its type, and the value. Failing stops the run.
@@ -52,6 +53,7 @@ private:
   LogicalResult step(Operation &op, Environment &environment);
   FailureOr<std::vector<RuntimeValue>> evaluate(Operation &op, const Environment &environment);
   FailureOr<Shared> load(LoadOp op);
+  FailureOr<Tensor> make(ParameterOp op);
   LogicalResult finish(OpResult result, RuntimeValue &value);
 
   Precision precision;

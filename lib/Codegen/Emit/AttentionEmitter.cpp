@@ -9,8 +9,16 @@
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <limits>
+
 namespace mlir::qvl {
 namespace {
+
+/// Windows fit in one block of keys.
+KeyBlocks keyBlocks(AttentionOp op) {
+  uint64_t rows = op.getMaxRows().value_or(std::numeric_limits<int64_t>::max());
+  return rows <= kKeyBlock ? KeyBlocks::One : KeyBlocks::Many;
+}
 
 class AttentionEmitter {
 public:
@@ -18,7 +26,7 @@ public:
                    const TileTarget &target)
       : frame(kernel, grid), b(frame.builder()), target(target), layout(AttentionScratch::of(op)),
         rowStride(op.getType().getDimSize(1)), scratch(frame.scratch()),
-        softmax(b, target, layout, scratch, op.getScale().convertToDouble()),
+        softmax(b, target, layout, scratch, op.getScale().convertToDouble(), keyBlocks(op)),
         query(frame.buffer(op.getQuery())), key(frame.buffer(op.getKey())),
         value(frame.buffer(op.getValue())), segments(frame.buffer(op.getSegments())),
         segmentEnds(frame.size(op.getSegments(), 0)), result(frame.resultBuffer(0)) {}

@@ -9,6 +9,7 @@
 namespace mlir::qvl {
 
 LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target);
+LogicalResult emitFusedLinearKernel(func::FuncOp kernel, const TileTarget &target);
 LogicalResult emitAttentionKernel(func::FuncOp kernel, const TileTarget &target);
 LogicalResult emitCachedAttentionKernel(func::FuncOp kernel, const TileTarget &target);
 

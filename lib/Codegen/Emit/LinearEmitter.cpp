@@ -1,13 +1,12 @@
-// qvl.linear over weight panels: x·Wᵀ with a register tile of rows times output columns.
+// Projections over weight panels: x·Wᵀ with a register tile of rows times output columns.
 //
-// Every output element is one chain of fused multiply-adds over ascending k that starts at zero;
-// the bias is added last. All forms of the tile (many rows down to one) emit the same chain, so a
-// row's result does not depend on its neighbours (contract C10).
+// Every accumulator is one chain of fused multiply-adds over ascending k that starts at zero; the
+// epilogue works on finished chains, element by element. All forms of the tile (many rows down to
+// one) emit the same chain, so a row's result does not depend on its neighbours (contract C10). Two
+// weights are two sets of panels that share the input: the tile has half the columns.
 
-#include "Emitters.h"
-#include "KernelFrame.h"
 #include "Loops.h"
-#include "dialects/qvl/IR/Qvl.h"
+#include "Projection.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -22,14 +21,10 @@ constexpr int64_t kUnrolledK = 4;
 
 class LinearEmitter {
 public:
-  LinearEmitter(func::FuncOp kernel, LinearOp op, PanelAttr panel, const TileGrid &grid,
-                const TileTarget &target)
-      : frame(kernel, grid), b(frame.builder()), target(target), panel(panel),
-        depth(op.getInput().getType().getDimSize(1)),
-        columns(op.getResult().getType().getDimSize(1)),
-        lineElements(panel.getN() * panel.getKGroup()), input(frame.buffer(op.getInput())),
-        weight(frame.buffer(op.getWeight())),
-        bias(op.getBias() ? frame.buffer(op.getBias()) : Value()), result(frame.resultBuffer(0)) {}
+  LinearEmitter(KernelFrame &frame, const Projection &projection, const TileTarget &target)
+      : frame(frame), b(frame.builder()), target(target), projection(projection),
+        panel(projection.panel), lineElements(panel.getN() * panel.getKGroup()),
+        weightCount(projection.weights.size()) {}
 
   void emit();
 
@@ -37,27 +32,30 @@ private:
   /// The output columns of a tile and their weights.
   struct Columns {
     Value first;              // number of the first output column
-    SmallVector<Value> lines; // pointer to the first line of each panel
+    SmallVector<Value> lines; // pointer to the first line of each panel, weight by weight
     int64_t vectorsPerPanel;
   };
 
-  int64_t panels() const { return llvm::divideCeil(columns, panel.getN()); }
+  int64_t panels() const { return llvm::divideCeil(projection.columns, panel.getN()); }
+  /// Accumulators of one row.
+  int64_t rowVectors(TileForm form) const { return weightCount * form.vectors; }
   void emitForm(TileForm form, Value firstPanel, Value panelCount, Value rowBegin, Value rowEnd);
   void emitColumns(TileForm form, Value firstColumn, Value lastColumn, Value rowBegin,
                    Value rowEnd);
   void emitTile(TileForm form, Value row, Value firstColumn);
   Columns tileColumns(TileForm form, Value firstColumn);
-  SmallVector<Value> sumOverDepth(TileForm form, Value inputRow, const Columns &tile);
-  void addLine(TileForm form, Value inputRow, const Columns &tile, Value line, int64_t steps,
+  SmallVector<Value> sumOverDepth(TileForm form, const TileRows &rows, const Columns &tile);
+  void addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line, int64_t steps,
                MutableArrayRef<Value> sums);
-  void storeTile(TileForm form, Value row, const Columns &tile, ArrayRef<Value> sums);
+  void storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums);
+  Value loadLanes(Value pointer, Value mask);
 
-  KernelFrame frame;
+  KernelFrame &frame;
   ImplicitLocOpBuilder &b;
   const TileTarget &target;
+  const Projection &projection;
   PanelAttr panel;
-  int64_t depth, columns, lineElements;
-  Value input, weight, bias, result;
+  int64_t lineElements, weightCount;
 };
 
 void LinearEmitter::emit() {
@@ -69,11 +67,10 @@ void LinearEmitter::emit() {
     for (TileForm form : target.linearForms()) {
       Value formRows = roundDown(b, difference(b, rowEnd, row), form.rows);
       Value next = sum(b, row, formRows);
-      emitForm(form, firstPanel, panelCount, row, next);
+      emitForm({form.rows, form.vectors / weightCount}, firstPanel, panelCount, row, next);
       row = next;
     }
   });
-  frame.replaceKernel();
 }
 
 /// Rows [rowBegin, rowEnd), a multiple of the form's rows, times the panels of the tile. A form of
@@ -101,66 +98,65 @@ void LinearEmitter::emitColumns(TileForm form, Value firstColumn, Value lastColu
 }
 
 void LinearEmitter::emitTile(TileForm form, Value row, Value firstColumn) {
-  Columns tile = tileColumns(form, firstColumn);
-  Value inputRow = elementPointer(b, b.getF32Type(), input, product(b, row, depth));
-  SmallVector<Value> sums = sumOverDepth(form, inputRow, tile);
-  storeTile(form, row, tile, sums);
+  TileRows inputRows(b, projection.load, projection.input, projection.depth, row, form.rows,
+                     constantIndex(b, 0));
+  SmallVector<Value> sums = sumOverDepth(form, inputRows, tileColumns(form, firstColumn));
+  storeTile(form, row, firstColumn, sums);
 }
 
 LinearEmitter::Columns LinearEmitter::tileColumns(TileForm form, Value firstColumn) {
-  int64_t width = panel.getN();
+  int64_t width = panel.getN(), panelElements = width * panel.getPadK();
   Value number = quotient(b, firstColumn, width);
   Value inPanel = remainder(b, firstColumn, width);
-  Value offset = sum(b, product(b, number, panel.getN() * panel.getPadK()),
-                     product(b, inPanel, panel.getKGroup()));
-  int64_t tilePanels = std::max<int64_t>(1, form.vectors * target.lanes() / panel.getN());
+  Value offset = sum(b, product(b, number, panelElements), product(b, inPanel, panel.getKGroup()));
+  int64_t tilePanels = std::max<int64_t>(1, form.vectors * target.lanes() / width);
   Columns tile{firstColumn, {}, form.vectors / tilePanels};
-  for (int64_t p = 0; p < tilePanels; ++p) {
-    Value distance = constantIndex(b, p * panel.getN() * panel.getPadK());
-    tile.lines.push_back(elementPointer(b, panel.getElement(), weight, sum(b, offset, distance)));
-  }
+  for (Value weight : projection.weights)
+    for (int64_t p = 0; p < tilePanels; ++p) {
+      Value distance = constantIndex(b, p * panelElements);
+      tile.lines.push_back(elementPointer(b, panel.getElement(), weight, sum(b, offset, distance)));
+    }
   return tile;
 }
 
 /// The sums of the tile, row by row: a loop over whole lines and the rest of the depth behind it.
-SmallVector<Value> LinearEmitter::sumOverDepth(TileForm form, Value inputRow, const Columns &tile) {
-  int64_t group = panel.getKGroup();
+SmallVector<Value> LinearEmitter::sumOverDepth(TileForm form, const TileRows &rows,
+                                               const Columns &tile) {
+  int64_t group = panel.getKGroup(), depth = projection.depth;
   int64_t linesPerStep = kUnrolledK / group;
   int64_t loopLines = depth / group / linesPerStep * linesPerStep;
   Value zero = constantFloat(b, target.vectorType(b.getContext()), 0.0);
-  SmallVector<Value> sums(form.rows * form.vectors, zero);
+  SmallVector<Value> sums(form.rows * rowVectors(form), zero);
   auto addLines = [&](Value line, MutableArrayRef<Value> carried) {
     for (int64_t u = 0; u < linesPerStep; ++u)
-      addLine(form, inputRow, tile, sum(b, line, u), group, carried);
+      addLine(form, rows, tile, sum(b, line, u), group, carried);
   };
   if (loopLines > 0)
     sums =
         forLoop(b, constantIndex(b, 0), constantIndex(b, loopLines), linesPerStep, sums, addLines);
   for (int64_t line = loopLines; line * group < depth; ++line)
-    addLine(form, inputRow, tile, constantIndex(b, line), std::min(group, depth - line * group),
-            sums);
+    addLine(form, rows, tile, constantIndex(b, line), std::min(group, depth - line * group), sums);
   return sums;
 }
 
 /// Adds the products of the first `steps` values of k of a weight line: fewer than the line holds
 /// only at the end of an odd depth, where the input has no element for the padding.
-void LinearEmitter::addLine(TileForm form, Value inputRow, const Columns &tile, Value line,
+void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line,
                             int64_t steps, MutableArrayRef<Value> sums) {
-  Type f32 = b.getF32Type();
-  int64_t group = panel.getKGroup();
+  int64_t group = panel.getKGroup(), vectors = rowVectors(form);
   SmallVector<SmallVector<Value>> weights;
   Value lineOffset = product(b, line, lineElements);
   for (Value panelLines : tile.lines)
     weights.push_back(
         target.loadPanelLine(b, elementPointer(b, panel.getElement(), panelLines, lineOffset),
                              tile.vectorsPerPanel, group));
-  Value inputs = elementPointer(b, f32, inputRow, product(b, line, group));
+  TileRows inputs = rows.advanced(b, product(b, line, group));
   for (int64_t step = 0; step < steps; ++step) {
     for (int64_t row = 0; row < form.rows; ++row) {
-      Value x = load(b, f32, elementPointer(b, f32, inputs, row * depth + step));
+      Value x = load(b, b.getF32Type(), inputs.pointer(b, row, step));
       Value xs = vector::BroadcastOp::create(b, target.vectorType(b.getContext()), x);
-      for (int64_t v = 0; v < form.vectors; ++v) {
-        Value &chain = sums[row * form.vectors + v];
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value &chain = sums[row * vectors + v];
         Value w = weights[v / tile.vectorsPerPanel]
                          [step * tile.vectorsPerPanel + v % tile.vectorsPerPanel];
         chain = math::FmaOp::create(b, xs, w, chain);
@@ -169,27 +165,42 @@ void LinearEmitter::addLine(TileForm form, Value inputRow, const Columns &tile, 
   }
 }
 
-void LinearEmitter::storeTile(TileForm form, Value row, const Columns &tile, ArrayRef<Value> sums) {
-  Type f32 = b.getF32Type();
+/// One vector, or the lanes of `mask` when there is one.
+Value LinearEmitter::loadLanes(Value pointer, Value mask) {
   VectorType type = target.vectorType(b.getContext());
+  return mask ? maskedLoad(b, type, pointer, mask) : load(b, type, pointer);
+}
+
+/// The epilogue on finished sums. Operands per column are loaded once for all rows.
+void LinearEmitter::storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums) {
+  int64_t columns = projection.columns;
+  auto tileRows = [&](const RowMap &map, Value memory) {
+    return TileRows(b, map, memory, columns, row, form.rows, firstColumn);
+  };
+  TileRows resultRows = tileRows(projection.store, projection.result);
+  SmallVector<TileRows> operandRows; // a vector is a matrix of one row
+  for (const EpilogueOperand &operand : projection.operands)
+    operandRows.push_back(operand.perElement ? tileRows({}, operand.memory)
+                                             : TileRows(b, {}, operand.memory, columns,
+                                                        constantIndex(b, 0), 1, firstColumn));
   bool partial = columns % panel.getN() != 0;
-  Value columnsLeft = difference(b, constantIndex(b, columns), tile.first);
-  Value resultRow = elementPointer(b, f32, result, sum(b, product(b, row, columns), tile.first));
+  Value columnsLeft = difference(b, constantIndex(b, columns), firstColumn);
   for (int64_t v = 0; v < form.vectors; ++v) {
     int64_t lane = v * target.lanes();
     Value left = difference(b, columnsLeft, constantIndex(b, lane));
     Value mask = partial ? laneMask(b, target.lanes(), left) : Value();
-    Value addend;
-    if (bias) {
-      Value pointer = elementPointer(b, f32, bias, sum(b, tile.first, lane));
-      addend = partial ? maskedLoad(b, type, pointer, mask) : load(b, type, pointer);
-    }
+    SmallVector<Value> perColumn;
+    for (auto [operand, rows] : llvm::zip(projection.operands, operandRows))
+      perColumn.push_back(operand.perElement ? Value() : loadLanes(rows.pointer(b, 0, lane), mask));
     for (int64_t r = 0; r < form.rows; ++r) {
-      Value element = sums[r * form.vectors + v];
-      if (addend)
-        element = arith::AddFOp::create(b, element, addend);
-      Value pointer = elementPointer(b, f32, resultRow, r * columns + lane);
-      if (partial)
+      SmallVector<Value> arguments;
+      for (int64_t w = 0; w < weightCount; ++w)
+        arguments.push_back(sums[r * rowVectors(form) + w * form.vectors + v]);
+      for (auto [loaded, rows] : llvm::zip(perColumn, operandRows))
+        arguments.push_back(loaded ? loaded : loadLanes(rows.pointer(b, r, lane), mask));
+      Value element = projection.epilogue(b, arguments);
+      Value pointer = resultRows.pointer(b, r, lane);
+      if (mask)
         maskedStore(b, element, pointer, mask);
       else
         store(b, element, pointer);
@@ -197,34 +208,10 @@ void LinearEmitter::storeTile(TileForm form, Value row, const Columns &tile, Arr
   }
 }
 
-/// The stored forms that have an emitter: f32 singly, bf16 in pairs.
-bool isSupportedPanel(PanelAttr panel) {
-  bool singles = panel.getElement().isF32() && panel.getKGroup() == 1;
-  bool pairs = panel.getElement().isBF16() && panel.getKGroup() == 2;
-  return panel.getN() == kPanelColumns && (singles || pairs);
-}
-
 } // namespace
 
-LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {
-  FailureOr<TileGrid> grid = tileGrid(kernel);
-  if (failed(grid))
-    return failure();
-  auto op = cast<LinearOp>(kernelOp(kernel));
-  auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(op.getWeight()));
-  if (!panel || !isSupportedPanel(panel))
-    return kernel.emitError(
-        "qvl.linear needs a weight in f32 panels of 32 rows or bf16 panels of 32 rows "
-        "in pairs of k");
-  if (!op.getInput().getType().getElementType().isF32() || !op.getType().getElementType().isF32())
-    return kernel.emitError("qvl.linear is generated for f32 activations only");
-  if (op.getBias()) {
-    auto flat = dyn_cast_or_null<FlatAttr>(encodingOf(op.getBias()));
-    if (!flat || !flat.getElement().isF32())
-      return kernel.emitError("qvl.linear needs its bias stored flat in f32");
-  }
-  LinearEmitter(kernel, op, panel, *grid, target).emit();
-  return success();
+void emitProjection(KernelFrame &frame, const Projection &projection, const TileTarget &target) {
+  LinearEmitter(frame, projection, target).emit();
 }
 
 } // namespace mlir::qvl

@@ -48,6 +48,8 @@ Value OnlineSoftmax::scratchRow(int64_t part, Value row, int64_t stride) {
 }
 
 void OnlineSoftmax::reset(Value rows) {
+  if (blocks == KeyBlocks::One)
+    return;
   Value zero = constantFloat(b, vectorType(), 0.0);
   Value lowest = constantFloat(b, b.getF32Type(), -std::numeric_limits<double>::infinity());
   forLoop(b, constantIndex(b, 0), rows, 1, [&](Value row) {
@@ -110,39 +112,55 @@ void OnlineSoftmax::emitProbabilities(const QueryRows &rows, Value count) {
           [&](Value row) { emitProbabilitiesOfRow(row, count); });
 }
 
+/// The scores of a row in a block, minus infinity behind the last key.
+struct OnlineSoftmax::MaskedScores {
+  SmallVector<Value> pointers, masks, scores;
+};
+
 /// Turns the scores of a row into exp(score - maximum), zero behind the last key, and brings the
 /// sum and the weighted sum of values to the new maximum.
 void OnlineSoftmax::emitProbabilitiesOfRow(Value row, Value count) {
-  Type f32 = b.getF32Type();
-  int64_t lanes = target.lanes(), vectors = kKeyBlock / lanes;
+  int64_t lanes = target.lanes();
   Value scoreRow = scratchRow(layout.scores(), row, kKeyBlock);
   Value lowest = constantFloat(b, vectorType(), -std::numeric_limits<double>::infinity());
-  Value zero = constantFloat(b, vectorType(), 0.0);
-  SmallVector<Value> pointers, masks, scores;
+  MaskedScores block;
   Value highest = lowest;
-  for (int64_t v = 0; v < vectors; ++v) {
-    pointers.push_back(elementPointer(b, f32, scoreRow, v * lanes));
-    masks.push_back(laneMask(b, lanes, sum(b, count, -v * lanes)));
-    Value loaded = load(b, vectorType(), pointers.back());
-    scores.push_back(arith::SelectOp::create(b, masks.back(), loaded, lowest));
-    highest = larger(b, highest, scores.back());
+  for (int64_t v = 0; v < kKeyBlock / lanes; ++v) {
+    block.pointers.push_back(elementPointer(b, b.getF32Type(), scoreRow, v * lanes));
+    block.masks.push_back(laneMask(b, lanes, sum(b, count, -v * lanes)));
+    Value loaded = load(b, vectorType(), block.pointers.back());
+    block.scores.push_back(arith::SelectOp::create(b, block.masks.back(), loaded, lowest));
+    highest = larger(b, highest, block.scores.back());
   }
-  Value maximumPointer = scratchRow(layout.maxima(), row, 1);
-  Value before = load(b, f32, maximumPointer);
-  Value blockMaximum = combineLanes(b, highest, [&](Value x, Value y) { return larger(b, x, y); });
-  Value maximum = larger(b, before, blockMaximum);
-  store(b, maximum, maximumPointer);
-
+  Value maximum = combineLanes(b, highest, [&](Value x, Value y) { return larger(b, x, y); });
+  if (blocks == KeyBlocks::Many)
+    return joinState(row, block, maximum);
   Value maxima = vector::BroadcastOp::create(b, vectorType(), maximum);
-  Value total = zero;
-  for (int64_t v = 0; v < vectors; ++v) {
-    Value exponential = math::ExpOp::create(b, arith::SubFOp::create(b, scores[v], maxima));
-    Value probability = arith::SelectOp::create(b, masks[v], exponential, zero);
-    store(b, probability, pointers[v]);
-    total = arith::AddFOp::create(b, total, probability);
-  }
+  store(b, storeProbabilities(block, maxima), scratchRow(layout.sums(), row, kWidestLanes));
+}
+
+/// Adds a block with the largest score `blockMaximum` to the state of the blocks before.
+void OnlineSoftmax::joinState(Value row, const MaskedScores &block, Value blockMaximum) {
+  Value pointer = scratchRow(layout.maxima(), row, 1);
+  Value before = load(b, b.getF32Type(), pointer);
+  Value maximum = larger(b, before, blockMaximum);
+  store(b, maximum, pointer);
+  Value maxima = vector::BroadcastOp::create(b, vectorType(), maximum);
+  Value total = storeProbabilities(block, maxima);
   Value previous = vector::BroadcastOp::create(b, vectorType(), before);
   rescale(row, math::ExpOp::create(b, arith::SubFOp::create(b, previous, maxima)), total);
+}
+
+/// Replaces scores by probabilities and returns their sums lane by lane.
+Value OnlineSoftmax::storeProbabilities(const MaskedScores &block, Value maxima) {
+  Value zero = constantFloat(b, vectorType(), 0.0), total = zero;
+  for (auto [pointer, mask, score] : llvm::zip(block.pointers, block.masks, block.scores)) {
+    Value exponential = math::ExpOp::create(b, arith::SubFOp::create(b, score, maxima));
+    Value probability = arith::SelectOp::create(b, mask, exponential, zero);
+    store(b, probability, pointer);
+    total = arith::AddFOp::create(b, total, probability);
+  }
+  return total;
 }
 
 /// Brings the sums of a row to a new maximum, by the factor `decay`, and adds the block's
@@ -166,7 +184,8 @@ void OnlineSoftmax::emitValues(const QueryRows &rows, const KeyBlock &block, int
     Value output = scratchRow(layout.output(), sum(b, rows.first, r), layout.paddedHeadDim());
     for (int64_t v = 0; v < vectors; ++v) {
       pointers.push_back(elementPointer(b, f32, output, (firstVector + v) * target.lanes()));
-      sums.push_back(load(b, vectorType(), pointers.back()));
+      sums.push_back(blocks == KeyBlocks::One ? constantFloat(b, vectorType(), 0.0)
+                                              : load(b, vectorType(), pointers.back()));
     }
   }
   Value scoreRow = scratchRow(layout.scores(), rows.first, kKeyBlock);

@@ -26,14 +26,18 @@ struct QueryRows {
   int64_t rows;
 };
 
+/// How many blocks of keys a row meets between reset() and finish().
+enum class KeyBlocks { One, Many };
+
 /// Emits the steps of `softmax(scale · q·kᵀ)·v` for rows whose state (maximum, sum and weighted sum
 /// of values) lives in scratch memory. Every row runs the same instructions on its own state, so
-/// its result depends on its own query and keys only (contract C10).
+/// its result depends on its own query and keys only (contract C10). Rows that meet one block start
+/// with it instead of adding it to the state of no keys, which gives the same bits.
 class OnlineSoftmax {
 public:
   OnlineSoftmax(ImplicitLocOpBuilder &b, const TileTarget &target, AttentionScratch layout,
-                Value scratch, double scale)
-      : b(b), target(target), layout(layout), scratch(scratch), scale(scale) {}
+                Value scratch, double scale, KeyBlocks blocks = KeyBlocks::Many)
+      : b(b), target(target), layout(layout), scratch(scratch), scale(scale), blocks(blocks) {}
 
   /// The state of no keys for rows [0, rows).
   void reset(Value rows);
@@ -57,6 +61,9 @@ private:
   void emitScoreTile(const QueryRows &rows, const KeyBlock &block, Value firstKey);
   void emitProbabilities(const QueryRows &rows, Value count);
   void emitProbabilitiesOfRow(Value row, Value count);
+  struct MaskedScores; // of one row
+  void joinState(Value row, const MaskedScores &block, Value blockMaximum);
+  Value storeProbabilities(const MaskedScores &block, Value maxima);
   void rescale(Value row, Value decay, Value total);
   void emitValues(const QueryRows &rows, const KeyBlock &block, int64_t firstVector,
                   int64_t vectors);
@@ -66,6 +73,7 @@ private:
   AttentionScratch layout;
   Value scratch;
   double scale;
+  KeyBlocks blocks;
 };
 
 } // namespace mlir::qvl

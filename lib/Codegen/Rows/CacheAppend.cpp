@@ -1,7 +1,8 @@
 // Keys and values of new rows into the pages of the cache.
 
-#include "lib/Codegen/Emit/CacheLayout.h"
 #include "lib/Codegen/Emit/IndexArithmetic.h"
+#include "lib/Codegen/Rows/CacheRow.h"
+#include "lib/Codegen/Rows/Rotation.h"
 #include "lib/Codegen/Rows/RowEmitters.h"
 #include "lib/Codegen/Rows/RowLoops.h"
 
@@ -10,31 +11,41 @@ namespace mlir::qvl {
 void emitRow(KernelFrame &frame, CacheAppendOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   CacheType type = op.getCache().getType();
-  CacheLayout layout(type);
   int64_t headDim = type.getHeadDim(), columns = type.getKvHeads() * headDim;
-  Type element = elementOf(op.getKey()), stored = type.getElement();
-  Value cache = frame.buffer(op.getCache()), layer = frame.scalar(op.getLayer());
-  Value slotPointer = elementPointer(b, b.getI64Type(), frame.buffer(op.getSlots()), row);
-  Value slot =
-      arith::IndexCastOp::create(b, b.getIndexType(), load(b, b.getI64Type(), slotPointer));
-  Value page = quotient(b, slot, type.getPage()), token = remainder(b, slot, type.getPage());
+  Type element = elementOf(op.getKey());
+  CacheRow cache(frame, op.getCache(), op.getSlots(), op.getLayer(), row);
   Value keys = rowPointer(b, element, frame.buffer(op.getKey()), row, columns);
-  Value values = rowPointer(b, element, frame.buffer(op.getValue()), row, columns);
   forEach(b, type.getKvHeads(), [&](Value head) {
-    Value headStart = product(b, head, headDim);
-    // Keys are transposed: one element of the token in each line of the page.
-    Value keyPlace = sum(b, layout.keys(b, page, layer, head), token);
-    forEach(b, headDim, [&](Value d) {
-      Value from = elementPointer(b, element, keys, sum(b, headStart, d));
-      Value place = sum(b, keyPlace, product(b, d, layout.keyStride()));
-      store(b, convertFloat(b, load(b, element, from), stored),
-            elementPointer(b, stored, cache, place));
+    forEach(b, headDim, [&](Value place) {
+      Value from = elementPointer(b, element, keys, sum(b, product(b, head, headDim), place));
+      store(b, convertFloat(b, load(b, element, from), type.getElement()), cache.key(head, place));
     });
-    Value valuePlace =
-        sum(b, layout.values(b, page, layer, head), product(b, token, layout.valueStride()));
-    convertElements(b, element, elementPointer(b, element, values, headStart), stored,
-                    elementPointer(b, stored, cache, valuePlace), headDim);
   });
+  cache.storeValues(rowPointer(b, element, frame.buffer(op.getValue()), row, columns), element);
+}
+
+void emitRow(KernelFrame &frame, RopeAppendOp op, Value row) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  CacheType type = op.getCache().getType();
+  int64_t headDim = type.getHeadDim(), kvHeads = type.getKvHeads();
+  int64_t queryHeads = static_cast<int64_t>(op.getQHeads()), queryColumns = queryHeads * headDim;
+  Type element = elementOf(op.getInput());
+  CacheRow cache(frame, op.getCache(), op.getSlots(), op.getLayer(), row);
+  Value joined =
+      rowPointer(b, element, frame.buffer(op.getInput()), row, rowElements(op.getInput()));
+  Value table =
+      rowPointer(b, b.getF32Type(), frame.buffer(op.getTable()), row, rowElements(op.getTable()));
+  Value query = rowPointer(b, element, frame.resultBuffer(0), row, queryColumns);
+  Value keys = elementPointer(b, element, joined, queryColumns);
+  rotateHeads(b, {joined, element, queryHeads, headDim}, table,
+              [&](Value head, Value place, Value rotated) {
+                Value offset = sum(b, product(b, head, headDim), place);
+                store(b, rotated, elementPointer(b, element, query, offset));
+              });
+  rotateHeads(
+      b, {keys, element, kvHeads, headDim}, table,
+      [&](Value head, Value place, Value rotated) { cache.storeKey(head, place, rotated); });
+  cache.storeValues(elementPointer(b, element, keys, kvHeads * headDim), element);
 }
 
 } // namespace mlir::qvl

@@ -44,7 +44,8 @@ static Value sumOfSquares(ImplicitLocOpBuilder &b, const RowMemory &x) {
   return vector::ExtractOp::create(b, sum, 0);
 }
 
-void emitRow(KernelFrame &frame, RmsNormOp op, Value row) {
+/// Merged rows have the same order in memory, so `row` counts rows of the input in any case.
+static void emitNorm(KernelFrame &frame, RmsNormOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   int64_t columns = rowElements(op.getInput());
   Type element = elementOf(op.getInput()), f32 = b.getF32Type();
@@ -61,6 +62,11 @@ void emitRow(KernelFrame &frame, RmsNormOp op, Value row) {
     Value normal = arith::MulFOp::create(inner, x[0], scale);
     return arith::MulFOp::create(inner, normal, x[1]).getResult();
   });
+}
+
+void emitRow(KernelFrame &frame, RmsNormOp op, Value row) {
+  int64_t merge = static_cast<int64_t>(op.getMerge().value_or(1));
+  forRowsOfWholeGroups(frame, row, merge, [&] { emitNorm(frame, op, row); });
 }
 
 } // namespace mlir::qvl

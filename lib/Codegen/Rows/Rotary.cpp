@@ -1,7 +1,8 @@
 // Rotary tables and rotations. Vector code and not linalg, since cosines and sines alternate in
 // memory.
 
-#include "lib/Codegen/Emit/IndexArithmetic.h"
+#include "lib/Codegen/Emit/RowMap.h"
+#include "lib/Codegen/Rows/Rotation.h"
 #include "lib/Codegen/Rows/RowEmitters.h"
 #include "lib/Codegen/Rows/RowLoops.h"
 
@@ -24,16 +25,25 @@ static void emitAngles(ImplicitLocOpBuilder &b, Value position, ArrayRef<float> 
   store(b, vector::InterleaveOp::create(b, cosines, sines), to);
 }
 
+/// The column of the positions that row `row` of a table takes.
+static Value positionColumn(KernelFrame &frame, RopeTableOp op, Value row) {
+  if (!op.getRowIndex())
+    return row;
+  RowMap map{frame.buffer(op.getRowIndex()), static_cast<int64_t>(*op.getRowGroup())};
+  return map(frame.builder(), row);
+}
+
 void emitRow(KernelFrame &frame, RopeTableOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   SmallVector<float> frequencies =
       ropeFrequencies(op.getTheta().convertToDouble(), op.getSections(), op.getFrequencies());
   Value rows = frame.size(op.getPositions(), 1);
+  Value column = positionColumn(frame, op, row);
   Value table = rowPointer(b, f32, frame.resultBuffer(0), row, rowElements(op.getResult()));
   int64_t angle = 0;
   for (auto [axis, size] : llvm::enumerate(op.getSections())) {
-    Value number = sum(b, arith::MulIOp::create(b, rows, constantIndex(b, axis)), row);
+    Value number = sum(b, arith::MulIOp::create(b, rows, constantIndex(b, axis)), column);
     Value pointer = elementPointer(b, i32, frame.buffer(op.getPositions()), number);
     // Exact up to 2^24.
     Value position = arith::SIToFPOp::create(b, f32, load(b, i32, pointer));
@@ -61,30 +71,67 @@ static VectorPair rotate(ImplicitLocOpBuilder &b, VectorPair x, VectorPair table
   return {first, math::FmaOp::create(b, x.second, table.first, straight)};
 }
 
-void emitRow(KernelFrame &frame, RotateOp op, Value row) {
-  ImplicitLocOpBuilder &b = frame.builder();
-  auto type = cast<RankedTensorType>(op.getInput().getType());
-  int64_t heads = type.getDimSize(1), headDim = type.getDimSize(2), angles = headDim / 2;
-  Type element = type.getElementType(), f32 = b.getF32Type();
-  Value input = rowPointer(b, element, frame.buffer(op.getInput()), row, heads * headDim);
-  Value result = rowPointer(b, element, frame.resultBuffer(0), row, heads * headDim);
-  Value table = rowPointer(b, f32, frame.buffer(op.getTable()), row, 2 * angles);
+void rotateHeads(ImplicitLocOpBuilder &b, const RowHeads &heads, Value table,
+                 function_ref<void(Value head, Value place, Value rotated)> store) {
+  int64_t angles = heads.headDim / 2;
+  Type element = heads.element, f32 = b.getF32Type();
   forEachChunk(b, angles, kAngles, [&](Value offset, int64_t width) {
     auto vector = VectorType::get({width}, element), pairs = VectorType::get({2 * width}, f32);
     Value entries = load(b, pairs, elementPointer(b, f32, table, product(b, offset, 2)));
     auto parts = vector::DeinterleaveOp::create(b, entries);
     VectorPair turn{parts.getRes1(), parts.getRes2()};
-    forEach(b, heads, [&](Value head) {
-      Value first = sum(b, product(b, head, headDim), offset), second = sum(b, first, angles);
+    Value secondHalf = sum(b, offset, angles);
+    forEach(b, heads.count, [&](Value head) {
+      Value start = product(b, head, heads.headDim);
       auto half = [&](Value place) {
-        return convertFloat(b, load(b, vector, elementPointer(b, element, input, place)), f32);
+        Value pointer = elementPointer(b, element, heads.pointer, sum(b, start, place));
+        return convertFloat(b, load(b, vector, pointer), f32);
       };
-      VectorPair rotated = rotate(b, {half(first), half(second)}, turn);
-      store(b, convertFloat(b, rotated.first, element), elementPointer(b, element, result, first));
-      store(b, convertFloat(b, rotated.second, element),
-            elementPointer(b, element, result, second));
+      VectorPair rotated = rotate(b, {half(offset), half(secondHalf)}, turn);
+      store(head, offset, convertFloat(b, rotated.first, element));
+      store(head, secondHalf, convertFloat(b, rotated.second, element));
     });
   });
+}
+
+/// Rotates heads from `from` to `to`, both of one form.
+static void rotateTo(ImplicitLocOpBuilder &b, const RowHeads &from, Value table, Value to) {
+  rotateHeads(b, from, table, [&](Value head, Value place, Value rotated) {
+    Value offset = sum(b, product(b, head, from.headDim), place);
+    store(b, rotated, elementPointer(b, from.element, to, offset));
+  });
+}
+
+/// The row of the rotary table of `row`.
+static Value tableRow(KernelFrame &frame, Value table, Value row) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  return rowPointer(b, b.getF32Type(), frame.buffer(table), row, rowElements(table));
+}
+
+void emitRow(KernelFrame &frame, RotateOp op, Value row) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(op.getInput().getType()).getShape();
+  Type element = elementOf(op.getInput());
+  Value input = rowPointer(b, element, frame.buffer(op.getInput()), row, shape[1] * shape[2]);
+  Value result = rowPointer(b, element, frame.resultBuffer(0), row, shape[1] * shape[2]);
+  rotateTo(b, {input, element, shape[1], shape[2]}, tableRow(frame, op.getTable(), row), result);
+}
+
+void emitRow(KernelFrame &frame, RopeQkOp op, Value row) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  int64_t headDim = static_cast<int64_t>(op.getHeadDim());
+  Type element = elementOf(op.getInput());
+  Value from = rowPointer(b, element, frame.buffer(op.getInput()), row, rowElements(op.getInput()));
+  Value table = tableRow(frame, op.getTable(), row);
+  for (auto [number, heads] : llvm::enumerate(op.getHeads())) {
+    int64_t columns = heads * headDim;
+    Value to = rowPointer(b, element, frame.resultBuffer(number), row, columns);
+    if (number < 2)
+      rotateTo(b, {from, element, heads, headDim}, table, to);
+    else
+      copyElements(b, element, from, to, columns);
+    from = elementPointer(b, element, from, columns);
+  }
 }
 
 } // namespace mlir::qvl

@@ -8,7 +8,8 @@
 namespace mlir::qvl {
 
 /// Each emits the work of row `row` of the kernel's grid at the frame's insertion point. Rows are
-/// those of the result, except for merge_rows and regroup, which take rows of the input.
+/// those of the result, except for merge_rows, rms_norm with a merge and regroup, which take rows
+/// of the input.
 void emitRow(KernelFrame &frame, RmsNormOp op, Value row);
 void emitRow(KernelFrame &frame, AddOp op, Value row);
 void emitRow(KernelFrame &frame, MulOp op, Value row);
@@ -17,6 +18,8 @@ void emitRow(KernelFrame &frame, GeluOp op, Value row);
 void emitRow(KernelFrame &frame, CastOp op, Value row);
 void emitRow(KernelFrame &frame, RopeTableOp op, Value row);
 void emitRow(KernelFrame &frame, RotateOp op, Value row);
+void emitRow(KernelFrame &frame, RopeQkOp op, Value row);
+void emitRow(KernelFrame &frame, RopeAppendOp op, Value row);
 void emitRow(KernelFrame &frame, EmbedOp op, Value row);
 void emitRow(KernelFrame &frame, GatherRowsOp op, Value row);
 void emitRow(KernelFrame &frame, MergeFeaturesOp op, Value row);

@@ -17,9 +17,9 @@ template <typename... Ops> struct OpSet {
         [&](auto rowOp) { emitRow(frame, rowOp, row); });
   }
 };
-using RowOps =
-    OpSet<RmsNormOp, AddOp, MulOp, SiluOp, GeluOp, CastOp, RopeTableOp, RotateOp, EmbedOp,
-          GatherRowsOp, MergeFeaturesOp, RegroupOp, SplitHeadsOp, MergeRowsOp, CacheAppendOp>;
+using RowOps = OpSet<RmsNormOp, AddOp, MulOp, SiluOp, GeluOp, CastOp, RopeTableOp, RotateOp,
+                     RopeQkOp, RopeAppendOp, EmbedOp, GatherRowsOp, MergeFeaturesOp, RegroupOp,
+                     SplitHeadsOp, MergeRowsOp, CacheAppendOp>;
 
 /// Everything but the rows has a static size (dynamic sizes are negative numbers). Positions are
 /// the exception: their rows come last.

@@ -4,6 +4,7 @@
 #include "lib/Codegen/Emit/VectorMemory.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace mlir::qvl {
 
@@ -25,6 +26,18 @@ void forEachChunk(ImplicitLocOpBuilder &b, int64_t count, int64_t chunk,
     emit(constantIndex(b, offset), width);
     offset += width;
   }
+}
+
+void forRowsOfWholeGroups(KernelFrame &frame, Value row, int64_t group, function_ref<void()> emit) {
+  if (group == 1)
+    return emit();
+  ImplicitLocOpBuilder &b = frame.builder();
+  Value wholeRows = product(b, frame.resultSize(0, 0), group);
+  Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row, wholeRows);
+  auto guarded = scf::IfOp::create(b, isWhole, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(guarded.thenBlock());
+  emit();
 }
 
 Value rowPointer(ImplicitLocOpBuilder &b, Type element, Value base, Value row, int64_t columns) {

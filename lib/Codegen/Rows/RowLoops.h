@@ -1,6 +1,8 @@
 // Loops over the elements of a row.
 #pragma once
 
+#include "lib/Codegen/Emit/KernelFrame.h"
+
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::qvl {
@@ -15,6 +17,10 @@ void forEach(ImplicitLocOpBuilder &b, int64_t count, function_ref<void(Value)> e
 /// one vector for every power of two in the rest. `emit` is called once for each form.
 void forEachChunk(ImplicitLocOpBuilder &b, int64_t count, int64_t chunk,
                   function_ref<void(Value offset, int64_t width)> emit);
+
+/// Emits work on a row of the input for results whose rows take `group` rows of it each: nothing
+/// for rows behind the last whole group, which belong to no row of the result.
+void forRowsOfWholeGroups(KernelFrame &frame, Value row, int64_t group, function_ref<void()> emit);
 
 /// The address of row `row` of a matrix of `columns` columns at `base`.
 Value rowPointer(ImplicitLocOpBuilder &b, Type element, Value base, Value row, int64_t columns);

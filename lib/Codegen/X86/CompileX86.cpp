@@ -11,6 +11,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "qvl/Codegen/RowKernels.h"
@@ -65,25 +67,42 @@ private:
   Location location;
 };
 
-/// A copy of the LLVM module that keeps one kernel.
-std::unique_ptr<llvm::Module> isolate(const llvm::Module &module, StringRef kernel) {
-  llvm::ValueToValueMapTy map;
-  return llvm::CloneModule(module, map, [&](const llvm::GlobalValue *value) {
-    return !isa<llvm::Function>(value) || value->getName() == kernel;
-  });
+void dumpLLVM(const llvm::Module &module, StringRef kernel, const X86FeatureSet &features,
+              const Dumper &dumper) {
+  dumper.write(kernel, "ll", [&](llvm::raw_ostream &out) { module.print(out, nullptr); });
+  std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
+  FailureOr<std::string> assembly = generateCode(*copy, features, CodeForm::Assembly);
+  if (succeeded(assembly))
+    dumper.write(kernel, "s", [&](llvm::raw_ostream &out) { out << *assembly; });
 }
 
-void dumpLLVM(const llvm::Module &module, const X86FeatureSet &features, const Dumper &dumper) {
-  for (const llvm::Function &function : module) {
-    if (function.isDeclaration())
-      continue;
-    std::unique_ptr<llvm::Module> kernel = isolate(module, function.getName());
-    dumper.write(function.getName(), "ll",
-                 [&](llvm::raw_ostream &out) { kernel->print(out, nullptr); });
-    FailureOr<std::string> assembly = generateCode(*kernel, features, CodeForm::Assembly);
-    if (succeeded(assembly))
-      dumper.write(function.getName(), "s", [&](llvm::raw_ostream &out) { out << *assembly; });
+/// Moves every function of the module into a module of its own.
+SmallVector<OwningOpRef<ModuleOp>> splitKernels(ModuleOp module) {
+  SmallVector<OwningOpRef<ModuleOp>> parts;
+  for (auto function : llvm::make_early_inc_range(module.getOps<LLVM::LLVMFuncOp>())) {
+    OwningOpRef<ModuleOp> &part = parts.emplace_back(ModuleOp::create(function.getLoc()));
+    (*part)->setAttrs(module->getAttrs());
+    function->moveBefore(part->getBody(), part->getBody()->end());
   }
+  return parts;
+}
+
+/// An object file of the one kernel of `module`, which is in the LLVM dialect. Kernels meet again
+/// in the linker, so they compile side by side.
+FailureOr<std::string> compileKernel(ModuleOp module, const X86FeatureSet &features,
+                                     const Dumper &dumper) {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> translated = translateAndOptimize(module, context, features);
+  if (!translated || failed(lintStack(*translated, module->getLoc())))
+    return failure();
+  if (dumper.enabled())
+    dumpLLVM(*translated, (*module.getOps<LLVM::LLVMFuncOp>().begin()).getName(), features, dumper);
+  FailureOr<std::string> object = generateCode(*translated, features, CodeForm::Object);
+  if (failed(object))
+    return module->emitError("LLVM cannot generate code for the kernel");
+  if (failed(lintSymbols(*object, module->getLoc())))
+    return failure();
+  return object;
 }
 
 } // namespace
@@ -110,18 +129,20 @@ FailureOr<std::string> compileX86(ArrayRef<func::FuncOp> kernels, const X86Featu
       dumper.write(kernel.getName(), "mlir", [&](llvm::raw_ostream &out) { kernel->print(out); });
   if (failed(lowerToLLVMDialect(*module)))
     return failure();
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> translated = translateAndOptimize(*module, context, features);
-  if (!translated || failed(lintStack(*translated, module->getLoc())))
+  SmallVector<OwningOpRef<ModuleOp>> parts = splitKernels(*module);
+  std::vector<std::string> objects(parts.size());
+  ParallelDiagnosticHandler diagnostics(module->getContext());
+  auto compilePart = [&](size_t number) -> LogicalResult {
+    diagnostics.setOrderIDForThread(number);
+    FailureOr<std::string> object = compileKernel(*parts[number], features, dumper);
+    diagnostics.eraseOrderIDForThread();
+    if (succeeded(object))
+      objects[number] = std::move(*object);
+    return object;
+  };
+  if (failed(failableParallelForEachN(module->getContext(), 0, parts.size(), compilePart)))
     return failure();
-  if (dumper.enabled())
-    dumpLLVM(*translated, features, dumper);
-  FailureOr<std::string> object = generateCode(*translated, features, CodeForm::Object);
-  if (failed(object))
-    return module->emitError("LLVM cannot generate code for the kernels");
-  if (failed(lintSymbols(*object, module->getLoc())))
-    return failure();
-  return linkSharedObject(*object, module->getLoc());
+  return linkSharedObject(objects, module->getLoc());
 }
 
 } // namespace mlir::qvl

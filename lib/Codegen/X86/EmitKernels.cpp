@@ -15,6 +15,7 @@ LogicalResult emitKernel(func::FuncOp kernel, const TileTarget &target) {
     return kernel.emitError("not a kernel function: its body is not one qvl op on its arguments");
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](LinearOp) { return emitLinearKernel(kernel, target); })
+      .Case([&](FusedLinearOp) { return emitFusedLinearKernel(kernel, target); })
       .Case([&](AttentionOp) { return emitAttentionKernel(kernel, target); })
       .Case([&](CachedAttentionOp) { return emitCachedAttentionKernel(kernel, target); })
       .Default([&](Operation *) { return emitRowKernel(kernel); });

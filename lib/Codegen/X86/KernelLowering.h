@@ -35,7 +35,7 @@ LogicalResult lintStack(const llvm::Module &module, Location location);
 /// process has. A function of the math library in a kernel would end up here.
 LogicalResult lintSymbols(StringRef object, Location location);
 
-/// Links one object to a shared object. Errors carry the linker's message.
-FailureOr<std::string> linkSharedObject(StringRef object, Location location);
+/// Links objects to one shared object. Errors carry the linker's message.
+FailureOr<std::string> linkSharedObject(ArrayRef<std::string> objects, Location location);
 
 } // namespace mlir::qvl

@@ -27,34 +27,43 @@ std::error_code writeFile(StringRef path, StringRef contents) {
 }
 
 /// Runs lld, which keeps its state in globals: one link at a time.
-bool runLinker(StringRef input, StringRef output, std::string &messages) {
+bool runLinker(ArrayRef<std::string> inputs, const std::string &output, std::string &messages) {
   static std::mutex oneLinkAtATime;
   std::lock_guard lock(oneLinkAtATime);
-  std::string in = input.str(), out = output.str();
-  const char *arguments[] = {"ld.lld",           "-shared",    "--threads=1", "--build-id=none",
-                             "--hash-style=gnu", "-Bsymbolic", "--strip-all", "-z",
-                             "noexecstack",      "-z",         "relro",       "-o",
-                             out.c_str(),        in.c_str()};
+  SmallVector<const char *> arguments{
+      "ld.lld",     "-shared",     "--threads=1", "--build-id=none", "--hash-style=gnu",
+      "-Bsymbolic", "--strip-all", "-z",          "noexecstack",     "-z",
+      "relro",      "-o",          output.c_str()};
+  for (const std::string &input : inputs)
+    arguments.push_back(input.c_str());
   llvm::raw_string_ostream log(messages);
   lld::Result result = lld::lldMain(arguments, log, log, {{lld::Gnu, &lld::elf::link}});
   return result.retCode == 0;
 }
 
+/// A path in `directory`.
+std::string pathOf(StringRef directory, const Twine &name) {
+  llvm::SmallString<128> path(directory);
+  llvm::sys::path::append(path, name);
+  return path.str().str();
+}
+
 } // namespace
 
-FailureOr<std::string> linkSharedObject(StringRef object, Location location) {
+FailureOr<std::string> linkSharedObject(ArrayRef<std::string> objects, Location location) {
   llvm::SmallString<128> directory;
   if (std::error_code error = llvm::sys::fs::createUniqueDirectory("qvl-link", directory))
     return emitError(location) << "cannot create a temporary directory for the linker: "
                                << error.message();
   llvm::scope_exit remove([&] { llvm::sys::fs::remove_directories(directory); });
-  llvm::SmallString<128> input(directory), output(directory);
-  llvm::sys::path::append(input, "kernels.o");
-  llvm::sys::path::append(output, "kernels.so");
-  if (std::error_code error = writeFile(input, object))
-    return emitError(location) << "cannot write '" << input << "': " << error.message();
-  std::string messages;
-  if (!runLinker(input, output, messages))
+  std::vector<std::string> inputs;
+  for (auto [number, object] : llvm::enumerate(objects)) {
+    inputs.push_back(pathOf(directory, Twine(number) + ".o"));
+    if (std::error_code error = writeFile(inputs.back(), object))
+      return emitError(location) << "cannot write '" << inputs.back() << "': " << error.message();
+  }
+  std::string output = pathOf(directory, "kernels.so"), messages;
+  if (!runLinker(inputs, output, messages))
     return emitError(location) << "cannot link kernels: " << messages;
   auto linked =
       llvm::MemoryBuffer::getFile(output, /*IsText=*/false, /*RequiresNullTerminator=*/false);

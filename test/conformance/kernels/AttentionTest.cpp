@@ -19,14 +19,16 @@ struct AttentionShape {
   int64_t columns() const { return heads * headDim; }
 };
 
-std::string kernelText(const AttentionShape &s) {
+/// `maxRows` bounds the rows of a segment; 0 when nothing is known.
+std::string kernelText(const AttentionShape &s, int64_t maxRows = 0) {
   std::string heads =
       "tensor<?x" + std::to_string(s.heads) + "x" + std::to_string(s.headDim) + "xf32>";
   std::string rows = "tensor<?x" + std::to_string(s.columns()) + "xf32>";
   return "func.func @attention(%q: " + heads + ", %k: " + heads + ", %v: " + heads +
          ", %s: tensor<?xi32>) -> " + rows +
          " {\n  %r = qvl.attention %q, %k, %v segments(%s) {scale = " + std::to_string(s.scale()) +
-         " : f64} : " + heads + ", tensor<?xi32> -> " + rows + "\n  return %r : " + rows + "\n}\n";
+         " : f64" + (maxRows ? ", max_rows = " + std::to_string(maxRows) + " : i64" : "") +
+         "} : " + heads + ", tensor<?xi32> -> " + rows + "\n  return %r : " + rows + "\n}\n";
 }
 
 struct AttentionOperands {
@@ -92,6 +94,21 @@ TEST_P(AttentionKernel, MatchesTheReferenceForEveryHeadDim) {
       expectReference(shape, o, run(*kernel, shape, o));
     }
   }
+}
+
+TEST_P(AttentionKernel, WindowsGiveTheBitsOfTheStreamingForm) {
+  for (int64_t headDim : {20, 40, 80}) {
+    AttentionShape shape{2, headDim};
+    AttentionOperands o = operands(shape, {0, 0, 16, 17, 17, 81, 144, 147, 211, 240});
+    std::vector<float> windows = run(*compile(kernelText(shape, 64)), shape, o);
+    EXPECT_EQ(windows, run(*compile(kernelText(shape)), shape, o)) << "head_dim " << headDim;
+  }
+}
+
+TEST_P(AttentionKernel, BoundsAboveABlockOfKeysStream) {
+  AttentionShape shape{2, 20};
+  AttentionOperands o = operands(shape, {0, 144, 200, 265});
+  expectReference(shape, o, run(*compile(kernelText(shape, 144)), shape, o));
 }
 
 TEST_P(AttentionKernel, AnySplitOfTheGridGivesTheSameBits) {

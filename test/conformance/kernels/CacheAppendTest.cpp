@@ -1,6 +1,7 @@
 // qvl.cache_append against the layout of a page: [layer][K|V][kv_head], keys as [head_dim][page],
 // values as [page][head_dim].
 
+#include "CacheShape.h"
 #include "RowFixture.h"
 
 #include <algorithm>
@@ -10,32 +11,8 @@
 namespace qvl::test {
 namespace {
 
-struct CacheShape {
-  int64_t layers, heads, headDim, page;
-  std::string element;
-
-  std::string type() const {
-    return "!qvl.cache<" + std::to_string(layers) + ", " + std::to_string(heads) + ", " +
-           std::to_string(headDim) + ", " + std::to_string(page) + ", " + element + ">";
-  }
-  /// Place of a key or value in the cache.
-  int64_t place(int64_t slot, int64_t layer, bool value, int64_t head, int64_t d) const {
-    int64_t number = slot / page, token = slot % page;
-    int64_t block = ((number * layers + layer) * 2 + value) * heads + head;
-    return block * headDim * page + (value ? token * headDim + d : d * page + token);
-  }
-};
-
 class CacheAppendKernel : public RowKernel {
 protected:
-  std::string text(const CacheShape &s) {
-    std::string heads = TensorForm{"f32", {0, s.heads, s.headDim}}.type();
-    return "func.func @kernel(%k: " + heads + ", %v: " + heads + ", %c: " + s.type() +
-           ", %layer: index, %slots: tensor<?xi64>) -> " + s.type() +
-           " {\n  %r = qvl.cache_append %k, %v, %c layer(%layer) slots(%slots) : " + heads +
-           ", tensor<?xi64>, " + s.type() + "\n  return %r : " + s.type() + "\n}\n";
-  }
-
   void checkAppend(const CompiledKernel &kernel, const CacheShape &s, int64_t layer, int64_t rows) {
     constexpr int64_t kPages = 3;
     Operand key = randomOperand({s.element, {rows, s.heads, s.headDim}});
@@ -45,8 +22,7 @@ protected:
     std::iota(slots.begin(), slots.end(), 0);
     std::shuffle(slots.begin(), slots.end(), random);
     slots.resize(rows);
-    int64_t elements = kPages * s.layers * 2 * s.heads * s.headDim * s.page;
-    std::vector<double> expected(elements, 7), initial = expected;
+    std::vector<double> expected(s.elements(kPages), 7), initial = expected;
     for (int64_t t = 0; t < rows; ++t)
       for (int64_t h = 0; h < s.heads; ++h)
         for (int64_t d = 0; d < s.headDim; ++d) {
@@ -73,7 +49,7 @@ TEST_P(CacheAppendKernel, StoresKeysTransposedAndValuesByToken) {
                               {2, 1, 16, 128, "f32"},
                               {3, 2, 20, 64, "f32"},
                               {2, 2, 128, 64, "bf16"}}) {
-    auto kernel = compile(text(s));
+    auto kernel = compile(s.appendText());
     for (int64_t rows : kRowCounts)
       checkAppend(*kernel, s, rows % s.layers, rows);
   }

@@ -92,6 +92,15 @@ TEST_F(CompileX86, GivesEqualBytesForEqualInputAndLeavesItUnchanged) {
   EXPECT_EQ(before, after);
 }
 
+TEST_F(CompileX86, GivesEqualBytesOnOneThreadAndOnMany) {
+  auto kernels = parse(kTwoKernels);
+  auto many = compileX86(kernels, *X86FeatureSet::named("v4"));
+  context.disableMultithreading();
+  auto one = compileX86(kernels, *X86FeatureSet::named("v4"));
+  ASSERT_TRUE(mlir::succeeded(many) && mlir::succeeded(one));
+  EXPECT_EQ(*many, *one);
+}
+
 TEST_F(CompileX86, CodeOfAFeatureSetStaysInsideIt) {
   for (bool avx512 : {false, true}) {
     llvm::SmallString<128> directory;

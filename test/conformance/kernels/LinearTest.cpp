@@ -2,6 +2,7 @@
 // weight.
 
 #include "KernelFixture.h"
+#include "Panels.h"
 
 #include <cmath>
 
@@ -17,59 +18,30 @@ struct LinearCase {
 
 std::string kernelText(const LinearCase &c) {
   std::string n = std::to_string(c.columns), k = std::to_string(c.depth);
-  std::string element = c.bf16 ? "bf16" : "f32", group = c.bf16 ? "2" : "1";
-  std::string padN = std::to_string((c.columns + 31) / 32 * 32);
-  std::string padK = std::to_string(c.bf16 ? (c.depth + 1) / 2 * 2 : c.depth);
+  std::string element = c.bf16 ? "bf16" : "f32";
   std::string x = "tensor<?x" + k + "xf32>", w = "tensor<" + n + "x" + k + "x" + element + ">";
   std::string b = "tensor<" + n + "xf32>", y = "tensor<?x" + n + "xf32>";
-  return "func.func @linear(%x: " + x + ", %w: " + w +
-         " {qvl.encoding = #qvl.panel<n = 32, k_group = " + group + ", element = " + element +
-         ", pad_n = " + padN + ", pad_k = " + padK + ">}" +
+  return "func.func @linear(%x: " + x + ", %w: " + w + " " +
+         panelEncoding(c.columns, c.depth, c.bf16) +
          (c.bias ? ", %b: " + b + " {qvl.encoding = #qvl.flat<f32>}" : "") + ") -> " + y +
          " {\n  %y = qvl.linear %x, %w" + (c.bias ? " bias %b" : "") + " : " + x + ", " + w +
          (c.bias ? ", " + b : "") + " -> " + y + "\n  return %y : " + y + "\n}\n";
-}
-
-/// The weight in panels [N/32][K/group][32][group], rows and columns beyond N and K zero.
-template <typename T, typename Convert>
-std::vector<T> packPanels(std::span<const float> weight, const LinearCase &c, int64_t group,
-                          Convert convert) {
-  int64_t padN = (c.columns + 31) / 32 * 32, padK = (c.depth + group - 1) / group * group;
-  std::vector<T> panels(padN * padK, T(0));
-  for (int64_t n = 0; n < c.columns; ++n)
-    for (int64_t k = 0; k < c.depth; ++k)
-      panels[n / 32 * 32 * padK + (k / group * 32 + n % 32) * group + k % group] =
-          convert(weight[n * c.depth + k]);
-  return panels;
 }
 
 /// The operands of one case; the input holds as many rows as the largest run.
 struct LinearOperands {
   LinearCase shape;
   std::vector<float> input, weight, bias;
-  GuardedBuffer panels, biasMemory;
 };
 
 class LinearKernel : public KernelTest {
 protected:
   LinearOperands operands(const LinearCase &c, int64_t rows) {
-    LinearOperands o{c,
-                     uniform(rows * c.depth),
-                     uniform(c.columns * c.depth),
-                     uniform(c.columns),
-                     GuardedBuffer(0),
-                     GuardedBuffer(0)};
+    LinearOperands o{c, uniform(rows * c.depth), uniform(c.columns * c.depth), uniform(c.columns)};
     if (c.bf16)
       for (float &w : o.weight)
         w = fromBf16(toBf16(w));
     return o;
-  }
-
-  GuardedBuffer panels(const LinearOperands &o) {
-    if (o.shape.bf16)
-      return GuardedBuffer::of<uint16_t>(packPanels<uint16_t>(o.weight, o.shape, 2, toBf16));
-    return GuardedBuffer::of<float>(
-        packPanels<float>(o.weight, o.shape, 1, [](float w) { return w; }));
   }
 
   /// Runs rows [first, first + rows) with the grid cut into pieces of `piece` tiles.
@@ -77,8 +49,9 @@ protected:
                          int64_t rows, int64_t piece = 1 << 20) {
     const LinearCase &c = o.shape;
     auto x = GuardedBuffer::of<float>(std::span(o.input).subspan(first * c.depth, rows * c.depth));
-    GuardedBuffer w = panels(o), b = GuardedBuffer::of<float>(o.bias),
-                  y(rows * c.columns * sizeof(float));
+    GuardedBuffer w = GuardedBuffer::of<std::byte>(
+                      packPanels(o.weight, c.columns, c.depth, c.bf16)),
+                  b = GuardedBuffer::of<float>(o.bias), y(rows * c.columns * sizeof(float));
     std::vector<void *> buffers{x.data(), w.data()};
     if (c.bias)
       buffers.push_back(b.data());

@@ -9,15 +9,19 @@ namespace {
 
 class NormKernel : public RowKernel {
 protected:
-  RowCase make(int64_t rows, int64_t columns, const std::string &stored = "f32") {
+  RowCase make(int64_t rows, int64_t columns, const std::string &stored = "f32",
+               int64_t merge = 1) {
     TensorForm form{"f32", {rows, columns}}, weight{stored, {columns}, -1};
+    TensorForm result{"f32", {rows / merge, columns * merge}};
+    std::string attribute = merge > 1 ? ", merge = " + std::to_string(merge) : "";
     Operand w = randomOperand(weight);
     return {"func.func @kernel(%x: " + form.type() + ", %w: " + weight.type() +
-                " {qvl.encoding = #qvl.flat<" + stored + ">}) -> " + form.type() +
-                " {\n  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : " + form.type() + ", " +
-                weight.type() + "\n  return %y : " + form.type() + "\n}\n",
+                " {qvl.encoding = #qvl.flat<" + stored + ">}) -> " + result.type() +
+                " {\n  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64" + attribute +
+                "} : " + form.type() + ", " + weight.type() + " -> " + result.type() +
+                "\n  return %y : " + result.type() + "\n}\n",
             {randomOperand(form), w},
-            {form},
+            {result},
             rows};
   }
 
@@ -43,6 +47,23 @@ TEST_P(NormKernel, RowsOfZerosStayZero) {
   RowCase c = make(3, 112);
   std::fill(c.operands[0].values.begin() + 112, c.operands[0].values.begin() + 224, 0.0);
   check(*compile(c.text), c, bound(112));
+}
+
+TEST_P(NormKernel, MergedRowsLieSideBySide) {
+  for (int64_t merge : {2, 4})
+    for (int64_t columns : {20, 80, 320}) {
+      auto kernel = compile(make(merge, columns, "f32", merge).text);
+      for (int64_t rows : {0, 4, 16, 20, 64})
+        check(*kernel, make(rows, columns, "f32", merge), bound(columns));
+    }
+}
+
+TEST_P(NormKernel, RowsBehindTheLastWholeGroupAreLeftOut) {
+  RowCase ragged = make(23, 80, "f32", 4), whole = ragged;
+  auto kernel = compile(ragged.text);
+  whole.operands[0].form.shape[0] = whole.gridRows = 20;
+  whole.operands[0].values.resize(20 * 80);
+  EXPECT_EQ(run(*kernel, ragged), run(*kernel, whole));
 }
 
 // C10: a row's result does not depend on where it stands or on how many rows there are.

@@ -2,15 +2,18 @@
 
 #include "RowFixture.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace qvl::test {
 namespace {
 
 class RopeTableKernel : public RowKernel {
 protected:
+  /// `group` is that of a row map through a random permutation; 0 for none.
   RowCase make(int64_t rows, std::vector<int64_t> sections, double theta, bool shared,
-               int64_t limit) {
+               int64_t limit, int64_t group = 0) {
     int64_t angles = 0;
     std::string list;
     for (int64_t size : sections) {
@@ -19,14 +22,23 @@ protected:
     }
     TensorForm positions{"i32", {static_cast<int64_t>(sections.size()), rows}, 1},
         table{"f32", {rows, angles, 2}};
-    return {"func.func @kernel(%p: " + positions.type() + ") -> " + table.type() +
-                " {\n  %t = qvl.rope_table %p {theta = " + std::to_string(theta) +
-                " : f64, sections = array<i64: " + list + ">, frequencies = #qvl.frequencies<" +
-                (shared ? "shared" : "per_axis") + ">} : " + positions.type() + " -> " +
-                table.type() + "\n  return %t : " + table.type() + "\n}\n",
-            {randomIndices(positions, limit)},
-            {table},
-            rows};
+    std::string map = group ? " rows(%i group " + std::to_string(group) + " : tensor<?xi32>)" : "";
+    RowCase c{"func.func @kernel(%p: " + positions.type() + (group ? ", %i: tensor<?xi32>" : "") +
+                  ") -> " + table.type() + " {\n  %t = qvl.rope_table %p" + map +
+                  " {theta = " + std::to_string(theta) + " : f64, sections = array<i64: " + list +
+                  ">, frequencies = #qvl.frequencies<" + (shared ? "shared" : "per_axis") +
+                  ">} : " + positions.type() + " -> " + table.type() +
+                  "\n  return %t : " + table.type() + "\n}\n",
+              {randomIndices(positions, limit)},
+              {table},
+              rows};
+    if (group) {
+      Operand index{{"i32", {rows / group}}, std::vector<double>(rows / group)};
+      std::iota(index.values.begin(), index.values.end(), 0);
+      std::shuffle(index.values.begin(), index.values.end(), random);
+      c.operands.push_back(index);
+    }
+    return c;
   }
 };
 
@@ -44,6 +56,14 @@ TEST_P(RopeTableKernel, VisionAxesShareFrequencies) {
     auto kernel = compile(make(1, sections, 1e4, false, 1).text);
     for (int64_t rows : kRowCounts)
       check(*kernel, make(rows, sections, 1e4, false, 1000), ulps(0.501));
+  }
+}
+
+TEST_P(RopeTableKernel, RowMapsPermutePositions) {
+  for (int64_t group : {1, 4}) {
+    auto kernel = compile(make(4, {20, 20}, 1e4, false, 1, group).text);
+    for (int64_t rows : {0, 4, 16, 20, 72})
+      check(*kernel, make(rows, {20, 20}, 1e4, false, 1000, group), ulps(0.501));
   }
 }
 

@@ -24,16 +24,16 @@ func.func @equal_loads_become_one(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   // CHECK-NOT: qvl.load
   %w0 = qvl.load @weight : tensor<4xf32>
   %w1 = qvl.load @weight : tensor<4xf32>
-  %y = qvl.rms_norm %x, %w0 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32>
-  %z = qvl.rms_norm %y, %w1 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %y = qvl.rms_norm %x, %w0 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  %z = qvl.rms_norm %y, %w1 {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   return %z : tensor<?x4xf32>
 }
 
 // CHECK-LABEL: func.func @other_attributes_stay_apart
 func.func @other_attributes_stay_apart(%x: tensor<?x4xf32>, %w: tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
   // CHECK-COUNT-2: qvl.rms_norm
-  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32>
-  %z = qvl.rms_norm %x, %w {eps = 1.0e-5 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  %z = qvl.rms_norm %x, %w {eps = 1.0e-5 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   return %y, %z : tensor<?x4xf32>, tensor<?x4xf32>
 }
 
@@ -54,4 +54,60 @@ func.func @inverse_regroups_stay(%x: tensor<?x4xf32>, %i: tensor<?xi32>, %s: ten
   %y = qvl.regroup %x, %i preserving(%s) {group = 4 : i64} : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>
   %z = qvl.regroup %y, %i preserving(%s) {group = 4 : i64, inverse} : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>
   return %z : tensor<?x4xf32>
+}
+
+/// Equal epilogues make equal ops. Constants of an epilogue stay inside: the op is isolated.
+// CHECK-LABEL: func.func @equal_epilogues_become_one
+func.func @equal_epilogues_become_one(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>) -> tensor<?x4xf32> {
+  // CHECK-NEXT: %[[Y:.*]] = qvl.fused_linear
+  // CHECK-NEXT: ^bb0(%[[ACC:.*]]: f32):
+  // CHECK-NEXT: %[[TWO:.*]] = arith.constant 2.000000e+00 : f32
+  // CHECK-NEXT: arith.mulf %[[ACC]], %[[TWO]] : f32
+  // CHECK-NOT: qvl.fused_linear
+  // CHECK: qvl.add %[[Y]], %[[Y]]
+  %y = qvl.fused_linear %x, (%w) : tensor<?x8xf32>, (tensor<4x8xf32>) -> tensor<?x4xf32> {
+  ^bb0(%acc: f32):
+    %two = arith.constant 2.0 : f32
+    %0 = arith.mulf %acc, %two : f32
+    qvl.yield %0 : f32
+  }
+  %z = qvl.fused_linear %x, (%w) : tensor<?x8xf32>, (tensor<4x8xf32>) -> tensor<?x4xf32> {
+  ^bb0(%acc: f32):
+    %two = arith.constant 2.0 : f32
+    %0 = arith.mulf %acc, %two : f32
+    qvl.yield %0 : f32
+  }
+  %sum = qvl.add %y, %z : tensor<?x4xf32>
+  return %sum : tensor<?x4xf32>
+}
+
+// CHECK-LABEL: func.func @other_epilogues_stay_apart
+func.func @other_epilogues_stay_apart(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>) -> tensor<?x4xf32> {
+  // CHECK-COUNT-2: qvl.fused_linear
+  %y = qvl.fused_linear %x, (%w) : tensor<?x8xf32>, (tensor<4x8xf32>) -> tensor<?x4xf32> {
+  ^bb0(%acc: f32):
+    qvl.yield %acc : f32
+  }
+  %z = qvl.fused_linear %x, (%w) : tensor<?x8xf32>, (tensor<4x8xf32>) -> tensor<?x4xf32> {
+  ^bb0(%acc: f32):
+    %0 = arith.negf %acc : f32
+    qvl.yield %0 : f32
+  }
+  %sum = qvl.add %y, %z : tensor<?x4xf32>
+  return %sum : tensor<?x4xf32>
+}
+
+// CHECK-LABEL: func.func @unused_fused_ops_go
+// CHECK-NEXT: return
+func.func @unused_fused_ops_go(%x: tensor<?x16xf32>, %w: tensor<4x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>,
+                               %layer: index, %slots: tensor<?xi64>) {
+  %y = qvl.fused_linear %x, (%w) : tensor<?x16xf32>, (tensor<4x16xf32>) -> tensor<?x4xf32> {
+  ^bb0(%acc: f32):
+    qvl.yield %acc : f32
+  }
+  %q:3 = qvl.rope_qk %x, %t {heads = array<i64: 2, 1, 1>, head_dim = 4 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x2x4xf32>, tensor<?x1x4xf32>, tensor<?x1x4xf32>
+  %r, %c1 = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 2 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x2x4xf32>
+  return
 }

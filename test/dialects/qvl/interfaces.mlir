@@ -58,7 +58,7 @@ func.func @merge_rows(%x: tensor<?x128xf32>) -> index {
 // CHECK-SAME: (%[[X:[a-z0-9]*]]: tensor<?x64xf32>,
 func.func @row_wise(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>, %n: tensor<64xf32>, %i: tensor<?xi32>) -> index {
   %0 = qvl.linear %x, %w : tensor<?x64xf32>, tensor<64x64xf32> -> tensor<?x64xf32>
-  %1 = qvl.rms_norm %0, %n {eps = 1.0e-6 : f64} : tensor<?x64xf32>, tensor<64xf32>
+  %1 = qvl.rms_norm %0, %n {eps = 1.0e-6 : f64} : tensor<?x64xf32>, tensor<64xf32> -> tensor<?x64xf32>
   %2 = qvl.silu %1 : tensor<?x64xf32>
   %3 = qvl.gelu %2 : tensor<?x64xf32>
   %4 = qvl.add %3, %x : tensor<?x64xf32>
@@ -134,6 +134,64 @@ func.func @cached_attention(%q: tensor<?x4x32xf32>, %k: tensor<?x2x32xf32>, %c: 
   %zero = arith.constant 0 : index
   %rows = tensor.dim %a, %zero : tensor<?x128xf32>
   // CHECK: %[[ROWS:.*]] = tensor.dim %[[Q]], %{{.*}} : tensor<?x4x32xf32>
+  // CHECK-NEXT: return %[[ROWS]]
+  return %rows : index
+}
+
+/// The same when a norm merges its rows.
+// CHECK-LABEL: func.func @rms_norm_merge
+// CHECK-SAME: (%[[X:[a-z0-9]*]]: tensor<?x64xf32>,
+func.func @rms_norm_merge(%x: tensor<?x64xf32>, %w: tensor<64xf32>) -> index {
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64, merge = 4 : i64} : tensor<?x64xf32>, tensor<64xf32> -> tensor<?x256xf32>
+  %zero = arith.constant 0 : index
+  %rows = tensor.dim %y, %zero : tensor<?x256xf32>
+  // CHECK-DAG: %[[FOUR:.*]] = arith.constant 4 : index
+  // CHECK-DAG: %[[ROWS:.*]] = tensor.dim %[[X]], %{{.*}} : tensor<?x64xf32>
+  // CHECK: %[[MERGED:.*]] = arith.divui %[[ROWS]], %[[FOUR]] : index
+  // CHECK-NEXT: return %[[MERGED]]
+  return %rows : index
+}
+
+/// Rows of the input, not of the index, which counts groups.
+// CHECK-LABEL: func.func @fused_linear
+// CHECK-SAME: (%[[X:[a-z0-9]*]]: tensor<?x8xf32>,
+func.func @fused_linear(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>, %i: tensor<?xi32>) -> index {
+  %y = qvl.fused_linear %x, (%w) load(%i group 4 : tensor<?xi32>) : tensor<?x8xf32>, (tensor<4x8xf32>) -> tensor<?x4xf32> {
+  ^bb0(%acc: f32):
+    qvl.yield %acc : f32
+  }
+  %zero = arith.constant 0 : index
+  %rows = tensor.dim %y, %zero : tensor<?x4xf32>
+  // CHECK: %[[ROWS:.*]] = tensor.dim %[[X]], %{{.*}} : tensor<?x8xf32>
+  // CHECK-NEXT: return %[[ROWS]]
+  return %rows : index
+}
+
+/// All three results have the rows of the input.
+// CHECK-LABEL: func.func @rope_qk
+// CHECK-SAME: (%[[X:[a-z0-9]*]]: tensor<?x16xf32>,
+func.func @rope_qk(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) -> (index, index, index) {
+  %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 2, 1, 1>, head_dim = 4 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x2x4xf32>, tensor<?x1x4xf32>, tensor<?x1x4xf32>
+  %zero = arith.constant 0 : index
+  %0 = tensor.dim %q, %zero : tensor<?x2x4xf32>
+  %1 = tensor.dim %k, %zero : tensor<?x1x4xf32>
+  %2 = tensor.dim %v, %zero : tensor<?x1x4xf32>
+  // CHECK: %[[ROWS:.*]] = tensor.dim %[[X]], %{{.*}} : tensor<?x16xf32>
+  // CHECK-NEXT: return %[[ROWS]], %[[ROWS]], %[[ROWS]]
+  return %0, %1, %2 : index, index, index
+}
+
+/// The query has rows, the cache beside it no sizes.
+// CHECK-LABEL: func.func @rope_append
+// CHECK-SAME: (%[[X:[a-z0-9]*]]: tensor<?x16xf32>,
+func.func @rope_append(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>, %layer: index,
+                       %slots: tensor<?xi64>) -> index {
+  %q, %c1 = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 2 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x2x4xf32>
+  %zero = arith.constant 0 : index
+  %rows = tensor.dim %q, %zero : tensor<?x2x4xf32>
+  // CHECK: %[[ROWS:.*]] = tensor.dim %[[X]], %{{.*}} : tensor<?x16xf32>
   // CHECK-NEXT: return %[[ROWS]]
   return %rows : index
 }

@@ -37,6 +37,16 @@ qvl.parameter @parameter_c3_columns : tensor<33x5xf32>
 
 // -----
 
+// expected-error@below {{'qvl.parameter' op has a source and a recipe}}
+qvl.parameter @parameter_c4 : tensor<4xf32> source("w") recipe(<["a", "b"], rows = [2, 2]>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe makes 5 rows of 'tensor<4x2xf32>'}}
+qvl.parameter @parameter_c5 : tensor<4x2xf32> recipe(<["a", "b"], rows = [2, 3]>)
+
+// -----
+
 func.func @load_c1() -> tensor<4xf32> {
   // expected-error@below {{'qvl.load' op 'nowhere' does not name a qvl.parameter}}
   %w = qvl.load @nowhere : tensor<4xf32>
@@ -156,7 +166,7 @@ func.func @linear_c3(%x: tensor<?x4xf32>, %w: tensor<8x4xf32>, %b: tensor<4xf32>
 
 func.func @rms_norm_c1(%x: tensor<?x4xf32>, %w: tensor<5xf32>) {
   // expected-error@below {{'qvl.rms_norm' op weight 'tensor<5xf32>' must have as many elements as the input 'tensor<?x4xf32>' has columns}}
-  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<5xf32>
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<5xf32> -> tensor<?x4xf32>
   return
 }
 
@@ -164,7 +174,7 @@ func.func @rms_norm_c1(%x: tensor<?x4xf32>, %w: tensor<5xf32>) {
 
 func.func @rms_norm_c2(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
   // expected-error@below {{'qvl.rms_norm' op eps must be positive and finite}}
-  %y = qvl.rms_norm %x, %w {eps = 0.0 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %y = qvl.rms_norm %x, %w {eps = 0.0 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   return
 }
 
@@ -172,7 +182,39 @@ func.func @rms_norm_c2(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
 
 func.func @rms_norm_c2_nan(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
   // expected-error@below {{'qvl.rms_norm' op eps must be positive and finite}}
-  %y = qvl.rms_norm %x, %w {eps = 0x7FF8000000000000 : f64} : tensor<?x4xf32>, tensor<4xf32>
+  %y = qvl.rms_norm %x, %w {eps = 0x7FF8000000000000 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c3(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error@below {{'qvl.rms_norm' op result 'tensor<?x8xf32>' must have 1 times the columns of 'tensor<?x4xf32>'}}
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c3_merge(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error@below {{'qvl.rms_norm' op result 'tensor<?x8xf32>' must have 4 times the columns of 'tensor<?x4xf32>'}}
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64, merge = 4 : i64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c3_element(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error@below {{'qvl.rms_norm' op result 'tensor<?x4xbf16>' must have 1 times the columns of 'tensor<?x4xf32>'}}
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xbf16>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c4(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error@below {{'qvl.rms_norm' op merge must be at least 2, got 1}}
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64, merge = 1 : i64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   return
 }
 
@@ -304,6 +346,15 @@ func.func @rope_table_c3(%p: tensor<2x?xi32>) {
 
 // -----
 
+func.func @rope_table_c4(%p: tensor<2x?xi32>, %w: tensor<?xi32>) {
+  // expected-error@below {{'qvl.rope_table' op a row map needs an index and a positive group}}
+  %t = qvl.rope_table %p rows(%w group 0 : tensor<?xi32>) {theta = 1.0e4 : f64, sections = array<i64: 2, 3>,
+      frequencies = #qvl.frequencies<shared>} : tensor<2x?xi32> -> tensor<?x5x2xf32>
+  return
+}
+
+// -----
+
 func.func @rotate_c1(%x: tensor<?x2x8xf32>, %t: tensor<?x5x2xf32>) {
   // expected-error@below {{'qvl.rotate' op head_dim of 'tensor<?x2x8xf32>' must be twice the angles of the table 'tensor<?x5x2xf32>'}}
   %y = qvl.rotate %x, %t : tensor<?x2x8xf32>, tensor<?x5x2xf32>
@@ -394,6 +445,263 @@ func.func @cached_attention_c4(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 
 
 // -----
 
+//===--- fused ---===//
+
+func.func @fused_linear_c1(%x: tensor<?x4xf32>, %w: tensor<3x5xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op needs one or two weights of one type with the columns of the input 'tensor<?x4xf32>'}}
+  %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<3x5xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c1_none(%x: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op needs one or two weights of one type with the columns of the input 'tensor<?x4xf32>'}}
+  %y = "qvl.fused_linear"(%x) <{operandSegmentSizes = array<i32: 1, 0, 0, 0, 0>}> ({
+    %zero = arith.constant 0.0 : f32
+    qvl.yield %zero : f32
+  }) : (tensor<?x4xf32>) -> tensor<?x3xf32>
+  return
+}
+
+// -----
+
+func.func @fused_linear_c1_three(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op needs one or two weights of one type with the columns of the input 'tensor<?x4xf32>'}}
+  %y = qvl.fused_linear %x, (%w, %w, %w) : tensor<?x4xf32>, (tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c1_types(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %v: tensor<3x4xbf16>) {
+  // expected-error@below {{'qvl.fused_linear' op needs one or two weights of one type with the columns of the input 'tensor<?x4xf32>'}}
+  %y = qvl.fused_linear %x, (%w, %v) : tensor<?x4xf32>, (tensor<3x4xf32>, tensor<3x4xbf16>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32, %b: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c2(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op result 'tensor<?x4xf32>' must have as many columns as the weight 'tensor<3x4xf32>' has rows}}
+  %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<3x4xf32>) -> tensor<?x4xf32> {
+  ^bb0(%a: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c3(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %b: tensor<4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op operand 'tensor<4xf32>' must have one element per column of 'tensor<?x3xf32>'}}
+  %y = qvl.fused_linear %x, (%w) with(%b) : tensor<?x4xf32>, (tensor<3x4xf32>) with(tensor<4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32, %o: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c3_rows(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op operand 'tensor<?x4xf32>' must have one element per column of 'tensor<?x3xf32>'}}
+  %y = qvl.fused_linear %x, (%w) with(%x) : tensor<?x4xf32>, (tensor<3x4xf32>) with(tensor<?x4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32, %o: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c4(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %b: tensor<3xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op the epilogue must take one f32 for each of 1 weights and 1 operands}}
+  %y = qvl.fused_linear %x, (%w) with(%b) : tensor<?x4xf32>, (tensor<3x4xf32>) with(tensor<3xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c4_element(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %b: tensor<3xbf16>) {
+  // expected-error@below {{'qvl.fused_linear' op the epilogue must take one f32 for each of 1 weights and 1 operands}}
+  %y = qvl.fused_linear %x, (%w) with(%b) : tensor<?x4xf32>, (tensor<3x4xf32>) with(tensor<3xbf16>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32, %o: bf16):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c5(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %i: tensor<?xi32>) {
+  // expected-error@below {{'qvl.fused_linear' op a row map needs an index and a positive group}}
+  %y = qvl.fused_linear %x, (%w) load(%i group 0 : tensor<?xi32>) : tensor<?x4xf32>, (tensor<3x4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c5_store(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %i: tensor<?xi32>) {
+  // expected-error@below {{'qvl.fused_linear' op a row map needs an index and a positive group}}
+  %y = qvl.fused_linear %x, (%w) store(%i group -1 : tensor<?xi32>) : tensor<?x4xf32>, (tensor<3x4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c5_index(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op a row map needs an index and a positive group}}
+  %y = qvl.fused_linear %x, (%w) {load_group = 4 : i64} : tensor<?x4xf32>, (tensor<3x4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c6(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %r: tensor<?x3xf32>, %i: tensor<?xi32>) {
+  // expected-error@below {{'qvl.fused_linear' op operands of rank 2 and a store map exclude each other}}
+  %y = qvl.fused_linear %x, (%w) with(%r) store(%i group 4 : tensor<?xi32>) : tensor<?x4xf32>, (tensor<3x4xf32>) with(tensor<?x3xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32, %o: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+qvl.parameter @weight : tensor<4xf32>
+func.func @fused_linear_c7(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op the epilogue holds 'qvl.load', which is not of arith or math}}
+  %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<3x4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32):
+    %b = qvl.load @weight : tensor<4xf32>
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @rope_qk_c1(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) {
+  // expected-error@below {{'qvl.rope_qk' op input 'tensor<?x16xf32>' must hold three groups of heads of 4 columns}}
+  %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 2, 1, 2>, head_dim = 4 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x2x4xf32>, tensor<?x1x4xf32>, tensor<?x2x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_qk_c1_groups(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) {
+  // expected-error@below {{'qvl.rope_qk' op input 'tensor<?x16xf32>' must hold three groups of heads of 4 columns}}
+  %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 2, 2>, head_dim = 4 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x2x4xf32>, tensor<?x2x4xf32>, tensor<?x2x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_qk_c1_positive(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) {
+  // expected-error@below {{'qvl.rope_qk' op input 'tensor<?x16xf32>' must hold three groups of heads of 4 columns}}
+  %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 3, 1, 0>, head_dim = 4 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x3x4xf32>, tensor<?x1x4xf32>, tensor<?x0x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_qk_c2(%x: tensor<?x16xf32>, %t: tensor<?x4x2xf32>) {
+  // expected-error@below {{'qvl.rope_qk' op head_dim 4 must be twice the angles of the table 'tensor<?x4x2xf32>'}}
+  %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 2, 1, 1>, head_dim = 4 : i64}
+      : tensor<?x16xf32>, tensor<?x4x2xf32> -> tensor<?x2x4xf32>, tensor<?x1x4xf32>, tensor<?x1x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_qk_c3(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) {
+  // expected-error@below {{'qvl.rope_qk' op result 'tensor<?x2x4xf32>' must be [rows, 1, 4] of 'f32'}}
+  %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 2, 1, 1>, head_dim = 4 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x2x4xf32>, tensor<?x1x4xf32>, tensor<?x2x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_qk_c3_element(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) {
+  // expected-error@below {{'qvl.rope_qk' op result 'tensor<?x2x4xbf16>' must be [rows, 2, 4] of 'f32'}}
+  %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 2, 1, 1>, head_dim = 4 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x2x4xbf16>, tensor<?x1x4xf32>, tensor<?x1x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_append_c1(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>, %layer: index, %slots: tensor<?xi64>) {
+  // expected-error@below {{'qvl.rope_append' op input 'tensor<?x16xf32>' must hold 3 query heads and the heads of '!qvl.cache<5, 1, 4, 64, f32>'}}
+  %q, %d = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 3 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_append_c1_positive(%x: tensor<?x8xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>, %layer: index, %slots: tensor<?xi64>) {
+  // expected-error@below {{'qvl.rope_append' op input 'tensor<?x8xf32>' must hold 0 query heads and the heads of '!qvl.cache<5, 1, 4, 64, f32>'}}
+  %q, %d = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 0 : i64}
+      : tensor<?x8xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x0x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_append_c2(%x: tensor<?x16xf32>, %t: tensor<?x4x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>, %layer: index, %slots: tensor<?xi64>) {
+  // expected-error@below {{'qvl.rope_append' op head_dim of '!qvl.cache<5, 1, 4, 64, f32>' must be twice the angles of the table 'tensor<?x4x2xf32>'}}
+  %q, %d = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 2 : i64}
+      : tensor<?x16xf32>, tensor<?x4x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x2x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_append_c3(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>, %layer: index, %slots: tensor<?xi64>) {
+  // expected-error@below {{'qvl.rope_append' op query 'tensor<?x1x4xf32>' must be [rows, 2, 4] of 'f32'}}
+  %q, %d = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 2 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x1x4xf32>
+  return
+}
+
+// -----
+
+func.func @rope_append_c3_element(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>, %layer: index, %slots: tensor<?xi64>) {
+  // expected-error@below {{'qvl.rope_append' op query 'tensor<?x2x4xbf16>' must be [rows, 2, 4] of 'f32'}}
+  %q, %d = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 2 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x2x4xbf16>
+  return
+}
+
+// -----
+
 //===--- !qvl.cache ---===//
 
 // expected-error@below {{layers, kv_heads and head_dim of a cache must be positive}}
@@ -430,3 +738,25 @@ func.func private @panel_rows() attributes {e = #qvl.panel<n = 32, k_group = 2, 
 
 // expected-error@below {{pad_k = 5 is not a positive multiple of k_group = 2}}
 func.func private @panel_columns() attributes {e = #qvl.panel<n = 32, k_group = 2, element = f32, pad_n = 32, pad_k = 5>}
+
+// -----
+
+//===--- #qvl.concat ---===//
+
+// expected-error@below {{a concat names at least two tensors}}
+func.func private @concat_one() attributes {e = #qvl.concat<["a"], rows = [4]>}
+
+// -----
+
+// expected-error@below {{a concat names at least two tensors}}
+func.func private @concat_names() attributes {e = #qvl.concat<["a", 2], rows = [4, 4]>}
+
+// -----
+
+// expected-error@below {{a concat gives a positive number of rows for each of its tensors}}
+func.func private @concat_rows() attributes {e = #qvl.concat<["a", "b"], rows = [4]>}
+
+// -----
+
+// expected-error@below {{a concat gives a positive number of rows for each of its tensors}}
+func.func private @concat_positive() attributes {e = #qvl.concat<["a", "b"], rows = [4, 0]>}

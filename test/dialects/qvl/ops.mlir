@@ -18,6 +18,17 @@ qvl.parameter @lm_head.weight : tensor<151936x2048xbf16> source("model.lm_head.w
 // CHECK: qvl.parameter @flat : tensor<7xf16> encoding(#qvl.flat<f32>)
 qvl.parameter @flat : tensor<7xf16> encoding(#qvl.flat<f32>)
 
+// CHECK: qvl.parameter @model.layers.0.self_attn.kv.bias : tensor<512xbf16>
+// CHECK-SAME: recipe(<["model.layers.0.self_attn.k_proj.bias", "model.layers.0.self_attn.v_proj.bias"], rows = [256, 256]>)
+qvl.parameter @model.layers.0.self_attn.kv.bias : tensor<512xbf16> recipe(<["model.layers.0.self_attn.k_proj.bias",
+    "model.layers.0.self_attn.v_proj.bias"], rows = [256, 256]>)
+
+/// A recipe has its stored form as any parameter, and need not be in equal parts.
+// CHECK: qvl.parameter @qkv.weight : tensor<320x192xf32> recipe(<["q", "k", "v"], rows = [192, 64, 64]>)
+// CHECK-SAME: encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 320, pad_k = 192>)
+qvl.parameter @qkv.weight : tensor<320x192xf32> recipe(<["q", "k", "v"], rows = [192, 64, 64]>)
+    encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 320, pad_k = 192>)
+
 // CHECK-LABEL: func.func @load
 func.func @load() -> tensor<2048xbf16> {
   // CHECK: qvl.load @model.norm.weight : tensor<2048xbf16>
@@ -92,9 +103,17 @@ func.func @linear(%x: tensor<?x192xf32>, %w: tensor<320x192xbf16>, %b: tensor<32
 // CHECK-LABEL: func.func @rms_norm
 // CHECK-SAME: (%[[X:.*]]: tensor<?x192xf32>, %[[W:.*]]: tensor<192xbf16>)
 func.func @rms_norm(%x: tensor<?x192xf32>, %w: tensor<192xbf16>) -> tensor<?x192xf32> {
-  // CHECK: qvl.rms_norm %[[X]], %[[W]] {eps = 9.9999999999999995E-7 : f64} : tensor<?x192xf32>, tensor<192xbf16>
-  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x192xf32>, tensor<192xbf16>
+  // CHECK: qvl.rms_norm %[[X]], %[[W]] {eps = 9.9999999999999995E-7 : f64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x192xf32>
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x192xf32>
   return %y : tensor<?x192xf32>
+}
+
+// CHECK-LABEL: func.func @rms_norm_merge
+// CHECK-SAME: (%[[X:.*]]: tensor<?x192xf32>, %[[W:.*]]: tensor<192xbf16>)
+func.func @rms_norm_merge(%x: tensor<?x192xf32>, %w: tensor<192xbf16>) -> tensor<?x768xf32> {
+  // CHECK: qvl.rms_norm %[[X]], %[[W]] {eps = 9.9999999999999995E-7 : f64, merge = 4 : i64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x768xf32>
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64, merge = 4 : i64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x768xf32>
+  return %y : tensor<?x768xf32>
 }
 
 // CHECK-LABEL: func.func @add
@@ -167,6 +186,16 @@ func.func @rope_table_per_axis(%positions: tensor<2x?xi32>) -> tensor<?x40x2xf32
   return %t : tensor<?x40x2xf32>
 }
 
+/// A row map.
+// CHECK-LABEL: func.func @rope_table_rows
+// CHECK-SAME: (%[[P:.*]]: tensor<2x?xi32>, %[[W:.*]]: tensor<?xi32>)
+func.func @rope_table_rows(%positions: tensor<2x?xi32>, %window: tensor<?xi32>) -> tensor<?x40x2xf32> {
+  // CHECK: qvl.rope_table %[[P]] rows(%[[W]] group 4 : tensor<?xi32>) {frequencies
+  %t = qvl.rope_table %positions rows(%window group 4 : tensor<?xi32>) {theta = 1.0e4 : f64, sections = array<i64: 20, 20>,
+      frequencies = #qvl.frequencies<per_axis>} : tensor<2x?xi32> -> tensor<?x40x2xf32>
+  return %t : tensor<?x40x2xf32>
+}
+
 // CHECK-LABEL: func.func @rotate
 // CHECK-SAME: (%[[X:.*]]: tensor<?x16x128xf32>, %[[T:.*]]: tensor<?x64x2xf32>)
 func.func @rotate(%x: tensor<?x16x128xf32>, %t: tensor<?x64x2xf32>) -> tensor<?x16x128xf32> {
@@ -218,3 +247,81 @@ func.func @cached_attention(%q: tensor<?x6x32xf32>, %c: !qvl.cache<5, 2, 32, 64,
 // CHECK-LABEL: func.func private @types
 // CHECK-SAME: !qvl.cache<36, 2, 128, 128, bf16>
 func.func private @types(!qvl.cache<36, 2, 128, 128, bf16>)
+
+//===--- fused ---===//
+
+// CHECK-LABEL: func.func @fused_linear
+// CHECK-SAME: (%[[X:.*]]: tensor<?x128xf32>, %[[W:.*]]: tensor<256x128xbf16>, %[[B:.*]]: tensor<256xbf16>, %[[R:.*]]: tensor<?x256xf32>)
+func.func @fused_linear(%x: tensor<?x128xf32>, %w: tensor<256x128xbf16>, %b: tensor<256xbf16>, %r: tensor<?x256xf32>) -> tensor<?x256xf32> {
+  // CHECK: qvl.fused_linear %[[X]], (%[[W]]) with(%[[B]], %[[R]])
+  // CHECK-SAME: : tensor<?x128xf32>, (tensor<256x128xbf16>) with(tensor<256xbf16>, tensor<?x256xf32>) -> tensor<?x256xf32> {
+  // CHECK-NEXT: ^bb0(%[[ACC:.*]]: f32, %[[BIAS:.*]]: f32, %[[RESIDUAL:.*]]: f32):
+  // CHECK-NEXT: %[[SUM:.*]] = arith.addf %[[ACC]], %[[BIAS]] : f32
+  // CHECK-NEXT: %[[OUT:.*]] = arith.addf %[[RESIDUAL]], %[[SUM]] : f32
+  // CHECK-NEXT: qvl.yield %[[OUT]] : f32
+  %y = qvl.fused_linear %x, (%w) with(%b, %r)
+      : tensor<?x128xf32>, (tensor<256x128xbf16>) with(tensor<256xbf16>, tensor<?x256xf32>) -> tensor<?x256xf32> {
+  ^bb0(%acc: f32, %bias: f32, %residual: f32):
+    %0 = arith.addf %acc, %bias : f32
+    %1 = arith.addf %residual, %0 : f32
+    qvl.yield %1 : f32
+  }
+  return %y : tensor<?x256xf32>
+}
+
+/// Two weights, no operands, ops of math, another element type of the result.
+// CHECK-LABEL: func.func @fused_linear_gate_up
+// CHECK-SAME: (%[[X:.*]]: tensor<?x128xbf16>, %[[G:.*]]: tensor<64x128xbf16>, %[[U:.*]]: tensor<64x128xbf16>)
+func.func @fused_linear_gate_up(%x: tensor<?x128xbf16>, %g: tensor<64x128xbf16>, %u: tensor<64x128xbf16>) -> tensor<?x64xbf16> {
+  // CHECK: qvl.fused_linear %[[X]], (%[[G]], %[[U]]) : tensor<?x128xbf16>, (tensor<64x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16> {
+  // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %{{.*}}: f32):
+  // CHECK: math.exp %{{.*}} : f32
+  %y = qvl.fused_linear %x, (%g, %u) : tensor<?x128xbf16>, (tensor<64x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16> {
+  ^bb0(%gate: f32, %up: f32):
+    %one = arith.constant 1.0 : f32
+    %0 = arith.negf %gate : f32
+    %1 = math.exp %0 : f32
+    %2 = arith.addf %one, %1 : f32
+    %3 = arith.divf %gate, %2 : f32
+    %4 = arith.mulf %3, %up : f32
+    qvl.yield %4 : f32
+  }
+  return %y : tensor<?x64xbf16>
+}
+
+/// Both row maps.
+// CHECK-LABEL: func.func @fused_linear_rows
+// CHECK-SAME: (%[[X:.*]]: tensor<?x8xf32>, %[[W:.*]]: tensor<4x8xf32>, %[[I:.*]]: tensor<?xi32>)
+func.func @fused_linear_rows(%x: tensor<?x8xf32>, %w: tensor<4x8xf32>, %i: tensor<?xi32>) -> tensor<?x4xf32> {
+  // CHECK: qvl.fused_linear %[[X]], (%[[W]]) load(%[[I]] group 4 : tensor<?xi32>) store(%[[I]] group 2 : tensor<?xi32>)
+  // CHECK-SAME: : tensor<?x8xf32>, (tensor<4x8xf32>) -> tensor<?x4xf32> {
+  %y = qvl.fused_linear %x, (%w) load(%i group 4 : tensor<?xi32>) store(%i group 2 : tensor<?xi32>)
+      : tensor<?x8xf32>, (tensor<4x8xf32>) -> tensor<?x4xf32> {
+  ^bb0(%acc: f32):
+    qvl.yield %acc : f32
+  }
+  return %y : tensor<?x4xf32>
+}
+
+// CHECK-LABEL: func.func @rope_qk
+// CHECK-SAME: (%[[Y:.*]]: tensor<?x384xf32>, %[[T:.*]]: tensor<?x16x2xf32>)
+func.func @rope_qk(%y: tensor<?x384xf32>, %t: tensor<?x16x2xf32>) -> tensor<?x4x32xf32> {
+  // CHECK: %{{.*}}, %{{.*}}, %[[V:.*]] = qvl.rope_qk %[[Y]], %[[T]] {head_dim = 32 : i64, heads = array<i64: 4, 4, 4>}
+  // CHECK-SAME: : tensor<?x384xf32>, tensor<?x16x2xf32> -> tensor<?x4x32xf32>, tensor<?x4x32xf32>, tensor<?x4x32xf32>
+  // CHECK-NEXT: return %[[V]]
+  %q, %k, %v = qvl.rope_qk %y, %t {heads = array<i64: 4, 4, 4>, head_dim = 32 : i64}
+      : tensor<?x384xf32>, tensor<?x16x2xf32> -> tensor<?x4x32xf32>, tensor<?x4x32xf32>, tensor<?x4x32xf32>
+  return %v : tensor<?x4x32xf32>
+}
+
+// CHECK-LABEL: func.func @rope_append
+// CHECK-SAME: (%[[Y:.*]]: tensor<?x320xf32>, %[[T:.*]]: tensor<?x16x2xf32>, %[[C0:.*]]: !qvl.cache<5, 2, 32, 64, f32>, %[[LAYER:.*]]: index, %[[SLOTS:.*]]: tensor<?xi64>)
+func.func @rope_append(%y: tensor<?x320xf32>, %t: tensor<?x16x2xf32>, %c0: !qvl.cache<5, 2, 32, 64, f32>, %layer: index,
+                       %slots: tensor<?xi64>) -> (tensor<?x6x32xf32>, !qvl.cache<5, 2, 32, 64, f32>) {
+  // CHECK: %[[Q:.*]], %[[C1:.*]] = qvl.rope_append %[[Y]], %[[T]], %[[C0]] layer(%[[LAYER]]) slots(%[[SLOTS]]) {q_heads = 6 : i64}
+  // CHECK-SAME: : tensor<?x320xf32>, tensor<?x16x2xf32>, <5, 2, 32, 64, f32>, tensor<?xi64> -> tensor<?x6x32xf32>
+  // CHECK-NEXT: return %[[Q]], %[[C1]]
+  %q, %c1 = qvl.rope_append %y, %t, %c0 layer(%layer) slots(%slots) {q_heads = 6 : i64}
+      : tensor<?x320xf32>, tensor<?x16x2xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi64> -> tensor<?x6x32xf32>
+  return %q, %c1 : tensor<?x6x32xf32>, !qvl.cache<5, 2, 32, 64, f32>
+}

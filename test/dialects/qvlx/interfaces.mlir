@@ -4,7 +4,7 @@
 
 qvlx.kernel @k buffers(1) scalars(0) scratch(0) {
 }
-qvlx.data @w : !qvlx.buffer<4xf32> source("w") encoding("flat")
+qvlx.data @w : !qvlx.buffer<4xf32> sources(["w"]) encoding("flat")
 
 // CHECK-LABEL: qvlx.program @effects
 qvlx.program @effects arguments ["x"] results [] {

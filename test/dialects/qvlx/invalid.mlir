@@ -51,7 +51,7 @@ qvlx.object @object_c1 feature_set("v3") kernels([@k]) bytes(dense<0> : tensor<4
 
 // data_c1
 // expected-error @below {{shape must be static}}
-qvlx.data @data_c1 : !qvlx.buffer<?xf32> source("w") encoding("flat")
+qvlx.data @data_c1 : !qvlx.buffer<?xf32> sources(["w"]) encoding("flat")
 
 // -----
 
@@ -127,7 +127,7 @@ qvlx.program @weight_c1 arguments ["x"] results [] {
 
 // -----
 
-qvlx.data @w : !qvlx.buffer<8xf32> source("w") encoding("flat")
+qvlx.data @w : !qvlx.buffer<8xf32> sources(["w"]) encoding("flat")
 qvlx.program @weight_c2 arguments ["x"] results [] {
 ^bb0(%x: !qvlx.buffer<4xf32>):
   // weight_c2
@@ -175,4 +175,4 @@ qvlx.program @copy_c1 arguments ["x", "y"] results [] {
 /// The buffer type itself.
 
 // expected-error @below {{elements of a buffer must be f32, bf16, f16, i8, i32 or i64, got 'f64'}}
-qvlx.data @element : !qvlx.buffer<4xf64> source("w") encoding("flat")
+qvlx.data @element : !qvlx.buffer<4xf64> sources(["w"]) encoding("flat")

@@ -7,8 +7,8 @@ qvlx.kernel @rms_norm_128 buffers(3) scalars(2) scratch(0) {
 }
 // CHECK: qvlx.object @cpu.v3 feature_set("v3") kernels([@rms_norm_128]) bytes(dense<[127, 69, 76, 70]> : tensor<4xi8>)
 qvlx.object @cpu.v3 feature_set("v3") kernels([@rms_norm_128]) bytes(dense<[127, 69, 76, 70]> : tensor<4xi8>)
-// CHECK: qvlx.data @norm.weight : !qvlx.buffer<128xbf16> source("visual.norm.weight") encoding("flat")
-qvlx.data @norm.weight : !qvlx.buffer<128xbf16> source("visual.norm.weight") encoding("flat")
+// CHECK: qvlx.data @norm.weight : !qvlx.buffer<128xbf16> sources(["visual.norm.weight"]) encoding("flat")
+qvlx.data @norm.weight : !qvlx.buffer<128xbf16> sources(["visual.norm.weight"]) encoding("flat")
 
 // CHECK-LABEL: qvlx.program @norm arguments ["x"] results ["y"] {
 qvlx.program @norm arguments ["x"] results ["y"] {

@@ -41,7 +41,7 @@ ArtifactDescription describe(const ImportedModel &model) {
       description.weights.push_back({tensor.canonicalName,
                                      tensor.shape,
                                      {0, 1, tensor.shape[0], 1, ElementType::F32},
-                                     tensor});
+                                     {tensor}});
       continue;
     }
     const int64_t rows = tensor.shape[0], columns = tensor.elements() / rows;
@@ -49,7 +49,7 @@ ArtifactDescription describe(const ImportedModel &model) {
     description.weights.push_back({tensor.canonicalName,
                                    {rows, columns},
                                    {32, group, roundUp(rows, 32), roundUp(columns, group), element},
-                                   tensor});
+                                   {tensor}});
   }
   auto target = std::make_unique<qvlfmt::TargetT>();
   target->name = "cpu";
@@ -256,10 +256,10 @@ TEST_F(FailedWrite, FullDisk) {
 TEST_F(FailedWrite, TruncatedCheckpoint) {
   ArtifactDescription description = describe(model);
   TemporaryDirectory copies;
-  const std::string whole = readFile(description.weights.back().source.file);
+  const std::string whole = readFile(description.weights.back().sources.front().file);
   const std::string cut = copies.write("model.safetensors", whole.substr(0, whole.size() - 1));
   for (WeightDescription &weight : description.weights)
-    weight.source.file = cut;
+    weight.sources.front().file = cut;
   EXPECT_THAT(error(std::move(description), FailureKind::BadInput),
               HasSubstr("model.safetensors: truncated: the file ends inside tensor"));
   expectUntouched();
@@ -267,7 +267,7 @@ TEST_F(FailedWrite, TruncatedCheckpoint) {
 
 TEST_F(FailedWrite, ContradictoryDescription) {
   ArtifactDescription description = describe(model);
-  description.weights[3].shape.push_back(2);
+  description.weights[3].shape[0] += 1;
   EXPECT_THAT(error(std::move(description), FailureKind::Internal), HasSubstr("differ in size"));
   expectUntouched();
 }

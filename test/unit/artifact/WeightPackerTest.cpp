@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 namespace {
 
@@ -38,7 +39,9 @@ public:
     tensor.dtype = dtype;
     tensor.shape = std::move(shape);
     tensor.offset = 5;
-    tensor.bytes = data.size();
+    tensor.bytes = byteWidth(dtype);
+    for (int64_t size : tensor.shape)
+      tensor.bytes *= size;
     return tensor;
   }
 
@@ -118,7 +121,7 @@ TEST_P(PackedPanels, HoldEveryElementAndZeros) {
       "w",
       {c.rows, c.columns},
       Encoding(c.panelRows, c.group, c.padRows, c.padColumns, c.element),
-      source.info({c.rows, c.columns})};
+      {source.info({c.rows, c.columns})}};
   for (uint64_t blockBytes : {uint64_t{1}, uint64_t{10000}, uint64_t{1} << 30}) {
     const std::string bytes = pack(weight, blockBytes);
     ASSERT_EQ(bytes.size(), llvm::cantFail(storedBytes(weight)));
@@ -145,7 +148,7 @@ TEST(PackedVector, IsWidened) {
   for (DType dtype : {DType::BF16, DType::F16, DType::F32}) {
     const Source source(dtype, 1000);
     const WeightDescription weight = {
-        "w", {1000}, Encoding(0, 1, 1000, 1, ElementType::F32), source.info({1000})};
+        "w", {1000}, Encoding(0, 1, 1000, 1, ElementType::F32), {source.info({1000})}};
     for (uint64_t blockBytes : {uint64_t{1}, uint64_t{256}, uint64_t{1} << 30}) {
       const std::string bytes = pack(weight, blockBytes);
       ASSERT_EQ(bytes.size(), 4000u);
@@ -158,7 +161,7 @@ TEST(PackedVector, IsWidened) {
 TEST(PackedVector, Bf16StaysExact) {
   const Source source(DType::BF16, 100);
   const WeightDescription weight = {
-      "w", {100}, Encoding(0, 1, 100, 1, ElementType::BF16), source.info({100})};
+      "w", {100}, Encoding(0, 1, 100, 1, ElementType::BF16), {source.info({100})}};
   const std::string bytes = pack(weight, 64);
   for (int64_t i = 0; i < 100; ++i)
     EXPECT_EQ(storedValue(bytes, ElementType::BF16, i), source.value(i));
@@ -168,16 +171,115 @@ TEST(PackedVector, Bf16StaysExact) {
 TEST(PackedPanel, ConvolutionKernel) {
   const Source source(DType::BF16, 4 * 24);
   const Encoding encoding(32, 2, 32, 24, ElementType::BF16);
-  const WeightDescription kernel = {"w", {4, 24}, encoding, source.info({4, 3, 2, 2, 2})};
-  const WeightDescription matrix = {"w", {4, 24}, encoding, source.info({4, 24})};
+  const WeightDescription kernel = {"w", {4, 24}, encoding, {source.info({4, 3, 2, 2, 2})}};
+  const WeightDescription matrix = {"w", {4, 24}, encoding, {source.info({4, 24})}};
   EXPECT_EQ(pack(kernel, 1000), pack(matrix, 1000));
+}
+
+struct JoinedCase {
+  const char *name;
+  DType dtype;
+  ElementType element;
+  std::vector<int64_t> rows; ///< of each source
+  int64_t columns;           ///< 0 for vectors
+};
+
+class JoinedSources : public testing::TestWithParam<JoinedCase> {
+protected:
+  /// `sources` as a weight of panels of 32 rows, or flat.
+  WeightDescription describe(std::vector<TensorInfo> sources) const {
+    const JoinedCase &c = GetParam();
+    const int64_t rows = std::accumulate(c.rows.begin(), c.rows.end(), int64_t{0});
+    if (c.columns == 0)
+      return {"w", {rows}, Encoding(0, 1, rows, 1, c.element), std::move(sources)};
+    const int group = c.element == ElementType::BF16 ? 2 : 1;
+    return {"w",
+            {rows, c.columns},
+            Encoding(32, group, (rows + 31) / 32 * 32, (c.columns + 1) / 2 * 2, c.element),
+            std::move(sources)};
+  }
+
+  Shape shapeOf(int64_t rows) const {
+    return GetParam().columns ? Shape{rows, GetParam().columns} : Shape{rows};
+  }
+};
+
+const JoinedCase kJoinedCases[] = {
+    {"Bf16BoundaryInsidePanels", DType::BF16, ElementType::BF16, {50, 7, 13}, 37},
+    {"Bf16BoundaryAtPanels", DType::BF16, ElementType::BF16, {64, 32}, 16},
+    {"Bf16ManyInOnePanel", DType::BF16, ElementType::BF16, {1, 2, 3, 4, 5}, 6},
+    {"Bf16Widened", DType::BF16, ElementType::F32, {33, 40}, 5},
+    {"F32BoundaryInsidePanels", DType::F32, ElementType::F32, {50, 7, 13}, 37},
+    {"F16Widened", DType::F16, ElementType::F32, {20, 21}, 4},
+    {"Bf16Vector", DType::BF16, ElementType::F32, {100, 3, 50}, 0},
+    {"F32Vector", DType::F32, ElementType::F32, {1, 64}, 0},
+};
+
+/// A source that is cut into parts is stored as the whole is, however the blocks fall.
+TEST_P(JoinedSources, EqualTheWhole) {
+  const JoinedCase &c = GetParam();
+  const int64_t rows = std::accumulate(c.rows.begin(), c.rows.end(), int64_t{0});
+  const Source source(c.dtype, rows * std::max<int64_t>(c.columns, 1));
+  const TensorInfo whole = source.info(shapeOf(rows));
+  std::vector<TensorInfo> parts;
+  uint64_t offset = whole.offset;
+  for (int64_t part : c.rows) {
+    parts.push_back(source.info(shapeOf(part)));
+    parts.back().offset = offset;
+    offset += parts.back().bytes;
+  }
+  const std::string expected = pack(describe({whole}), 1 << 20);
+  ASSERT_EQ(expected.size(), llvm::cantFail(storedBytes(describe(parts))));
+  for (uint64_t blockBytes : {uint64_t{1}, uint64_t{600}, uint64_t{10000}, uint64_t{1} << 30})
+    EXPECT_EQ(pack(describe(parts), blockBytes), expected) << blockBytes;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, JoinedSources, testing::ValuesIn(kJoinedCases),
+                         [](const auto &info) { return std::string(info.param.name); });
+
+/// Sources may lie in different files and in any order; a part is found by its own file.
+TEST(JoinedFiles, ComeInTheOrderOfTheList) {
+  const Source upper(DType::F32, 3 * 4), lower(DType::F32, 2 * 4);
+  const WeightDescription weight = {"w",
+                                    {5, 4},
+                                    Encoding(32, 1, 32, 4, ElementType::F32),
+                                    {lower.info({2, 4}), upper.info({3, 4})}};
+  const std::string bytes = pack(weight, 1);
+  for (int64_t row = 0; row < 5; ++row)
+    for (int64_t column = 0; column < 4; ++column)
+      EXPECT_EQ(storedValue(bytes, ElementType::F32, column * 32 + row),
+                row < 2 ? lower.value(row * 4 + column) : upper.value((row - 2) * 4 + column));
+}
+
+TEST(StoredBytes, ContradictorySources) {
+  const Source source(DType::F32, 64);
+  const auto error = [&](std::vector<TensorInfo> sources) {
+    llvm::Error error =
+        storedBytes({"w", {16, 8}, Encoding(32, 1, 32, 8, ElementType::F32), std::move(sources)})
+            .takeError();
+    EXPECT_EQ(failureKind(error), FailureKind::Internal);
+    return messageOf(std::move(error));
+  };
+  EXPECT_THAT(error({}), HasSubstr("weight 'w': there are no sources"));
+  EXPECT_THAT(error({source.info({8, 8})}),
+              HasSubstr("shape [16, 8] and source [8, 8] differ in size"));
+  EXPECT_THAT(error({source.info({8, 8}), source.info({9, 8})}),
+              HasSubstr("source [8, 8], [9, 8] differ in size"));
+  EXPECT_THAT(error({source.info({8, 8}), source.info({16, 4})}),
+              HasSubstr("source 'w' [16, 4] does not consist of rows of [16, 8]"));
+  EXPECT_THAT(error({source.info({8, 8}), source.info({64})}),
+              HasSubstr("source 'w' [64] does not consist of rows"));
+  TensorInfo narrow = source.info({8, 8});
+  narrow.dtype = DType::BF16;
+  EXPECT_THAT(error({source.info({8, 8}), narrow}),
+              HasSubstr("source 'w' is BF16, but 'w' is F32"));
 }
 
 TEST(StoredBytes, Contradictions) {
   const Source source(DType::F32, 64);
   const auto error = [&](Shape shape, Encoding encoding, DType dtype = DType::F32) {
-    WeightDescription weight = {"w", std::move(shape), encoding, source.info({8, 8})};
-    weight.source.dtype = dtype;
+    WeightDescription weight = {"w", std::move(shape), encoding, {source.info({8, 8})}};
+    weight.sources.front().dtype = dtype;
     llvm::Error error = storedBytes(weight).takeError();
     EXPECT_EQ(failureKind(error), FailureKind::Internal);
     return messageOf(std::move(error));
@@ -199,8 +301,8 @@ TEST(StoredBytes, Contradictions) {
 TEST(PackWeight, ReportsATruncatedSource) {
   const Source source(DType::F32, 64);
   WeightDescription weight = {
-      "w", {16, 8}, Encoding(32, 1, 32, 8, ElementType::F32), source.info({16, 8})};
-  weight.source.bytes = 512;
+      "w", {16, 8}, Encoding(32, 1, 32, 8, ElementType::F32), {source.info({16, 8})}};
+  weight.sources.front().bytes = 512;
   TensorReader reader;
   const auto sink = [](llvm::ArrayRef<char>) { return llvm::Error::success(); };
   EXPECT_THAT(messageOf(packWeight(weight, reader, 1 << 20, sink)),

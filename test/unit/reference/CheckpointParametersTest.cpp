@@ -56,8 +56,9 @@ protected:
       return {};
     }
     auto module = parseSourceString<ModuleOp>(text, &context);
-    FailureOr<Tensor> tensor =
-        checkpointParameters(*checkpoint)(*module->getOps<ParameterOp>().begin());
+    ParameterOp op = *module->getOps<ParameterOp>().begin();
+    auto [name, type] = op.getSourceTensors().front();
+    FailureOr<Tensor> tensor = checkpointParameters(*checkpoint)(op, name, type);
     return succeeded(tensor) ? tensor->values : std::vector<double>();
   }
 

@@ -69,7 +69,7 @@ std::string rmsNorm(StringRef eps) {
   return ("func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) -> tensor<?x4xf32> {\n"
           "  %y = qvl.rms_norm %x, %w {eps = " +
           eps +
-          " : f64} : tensor<?x4xf32>, tensor<4xf32>\n"
+          " : f64} : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>\n"
           "  return %y : tensor<?x4xf32>\n}")
       .str();
 }
@@ -139,6 +139,22 @@ TEST_F(DenseOpsTest, SplitHeads) {
   ASSERT_TRUE(succeeded(results)) << diagnostics;
   EXPECT_THAT(std::get<Tensor>((*results)[0]).values, ElementsAre(0, 1, 2, 3, 6, 7, 8, 9));
   EXPECT_THAT(std::get<Tensor>((*results)[1]).values, ElementsAre(4, 5, 10, 11));
+}
+
+// Row (3, 4) has the mean square 12.5, row (1, 1) the mean square 1.
+TEST_F(DenseOpsTest, RmsNormMergesRows) {
+  constexpr StringLiteral text = R"(
+    func.func @f(%x: tensor<?x2xf32>, %w: tensor<2xf32>) -> tensor<?x4xf32> {
+      %y = qvl.rms_norm %x, %w {eps = 1.0e-12 : f64, merge = 2 : i64}
+          : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x4xf32>
+      return %y : tensor<?x4xf32>
+    })";
+  Tensor w({2}, {1, 10});
+  Tensor y = tensor(text, {Tensor({4, 2}, {3, 4, 1, 1, 1, 1, 3, 4}), w});
+  EXPECT_THAT(y.shape, ElementsAre(2, 4));
+  double three = 0.8485281374238570, four = 1.131370849898476;
+  EXPECT_THAT(y.values, near({three, 10 * four, 1, 10, 1, 10, three, 10 * four}, 1e-11));
+  EXPECT_THAT(error(text, {Tensor({3, 2}), w}), HasSubstr("cannot merge 3 rows by 2"));
 }
 
 } // namespace

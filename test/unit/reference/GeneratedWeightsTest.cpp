@@ -29,13 +29,17 @@ TEST(GeneratedWeightsTest, Numbers) {
 
 class GeneratedParameterTest : public Evaluation {
 protected:
+  static FailureOr<Tensor> generate(ParameterOp op) {
+    return generateParameter(op, op.getSymName(), op.getTensorType());
+  }
+
   /// The first three elements of the parameter declared by `text`.
   std::vector<double> spot(StringRef text) {
     context.loadDialect<QvlDialect>();
     ScopedDiagnosticHandler handler(
         &context, [&](Diagnostic &diagnostic) { diagnostics += diagnostic.str(); });
     auto module = parseSourceString<ModuleOp>(text, &context);
-    FailureOr<Tensor> tensor = generateParameter(*module->getOps<ParameterOp>().begin());
+    FailureOr<Tensor> tensor = generate(*module->getOps<ParameterOp>().begin());
     if (failed(tensor))
       return {};
     tensor->values.resize(3);

@@ -29,18 +29,19 @@ constexpr StringLiteral kScaled = R"(
   func.func @f(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
     %w = qvl.load @norm.weight : tensor<2xf32>
     %y = qvl.add %x, %x : tensor<?x2xf32> loc("model.double")
-    %z = qvl.rms_norm %y, %w {eps = 1.0e-6 : f64} : tensor<?x2xf32>, tensor<2xf32> loc("model.norm")
+    %z = qvl.rms_norm %y, %w {eps = 1.0e-6 : f64} : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32> loc("model.norm")
     return %z : tensor<?x2xf32>
   })";
 
 TEST_F(InterpreterTest, AsksForEachParameterOnce) {
   func::FuncOp function = parse(kScaled);
   int asked = 0;
-  Interpreter interpreter(Precision::F64, [&](ParameterOp parameter) -> FailureOr<Tensor> {
-    EXPECT_EQ(parameter.getSymName(), "norm.weight");
-    ++asked;
-    return Tensor({2}, {1, 2});
-  });
+  Interpreter interpreter(
+      Precision::F64, [&](ParameterOp parameter, StringRef, RankedTensorType) -> FailureOr<Tensor> {
+        EXPECT_EQ(parameter.getSymName(), "norm.weight");
+        ++asked;
+        return Tensor({2}, {1, 2});
+      });
   for (int step = 0; step < 2; ++step) {
     auto results = interpreter.run(function, {Tensor({1, 2}, {3, 3})});
     ASSERT_TRUE(succeeded(results));
@@ -53,7 +54,10 @@ TEST_F(InterpreterTest, ProbesResultsByLocation) {
   func::FuncOp function = parse(kScaled);
   std::vector<std::string> names;
   Interpreter interpreter(
-      Precision::F64, [](ParameterOp) -> FailureOr<Tensor> { return Tensor({2}, {1, 2}); },
+      Precision::F64,
+      [](ParameterOp, StringRef, RankedTensorType) -> FailureOr<Tensor> {
+        return Tensor({2}, {1, 2});
+      },
       [&](StringRef name, OpResult, const Tensor &value) {
         names.push_back(name.str());
         EXPECT_THAT(value.shape, ElementsAre(3, 2));
@@ -71,10 +75,49 @@ TEST_F(InterpreterTest, RefusesParametersOfAnotherShape) {
   func::FuncOp function = parse(kScaled);
   ScopedDiagnosticHandler handler(&context,
                                   [&](Diagnostic &diagnostic) { diagnostics += diagnostic.str(); });
-  Interpreter interpreter(Precision::F64,
-                          [](ParameterOp) -> FailureOr<Tensor> { return Tensor({3}); });
+  Interpreter interpreter(
+      Precision::F64,
+      [](ParameterOp, StringRef, RankedTensorType) -> FailureOr<Tensor> { return Tensor({3}); });
   EXPECT_TRUE(failed(interpreter.run(function, {Tensor({1, 2})})));
   EXPECT_THAT(diagnostics, HasSubstr("has 3 values of shape [3]"));
+}
+
+constexpr StringLiteral kRecipe = R"(
+  qvl.parameter @joined : tensor<3x2xf32> recipe(<["upper", "lower"], rows = [2, 1]>)
+  func.func @f() -> tensor<3x2xf32> {
+    %w = qvl.load @joined : tensor<3x2xf32>
+    return %w : tensor<3x2xf32>
+  })";
+
+// Each source is asked for with the rows that the recipe takes from it.
+TEST_F(InterpreterTest, ConcatenatesTheSourcesOfARecipe) {
+  func::FuncOp function = parse(kRecipe);
+  std::vector<std::string> names;
+  Interpreter interpreter(
+      Precision::F64, [&](ParameterOp, StringRef name, RankedTensorType type) -> FailureOr<Tensor> {
+        names.push_back(name.str());
+        Tensor tensor(type.getShape().vec());
+        llvm::fill(tensor.values, static_cast<double>(names.size()));
+        return tensor;
+      });
+  auto results = interpreter.run(function, {});
+  ASSERT_TRUE(succeeded(results));
+  EXPECT_THAT(names, ElementsAre("upper", "lower"));
+  EXPECT_THAT(std::get<Tensor>(results->front()).shape, ElementsAre(3, 2));
+  EXPECT_THAT(std::get<Tensor>(results->front()).values, ElementsAre(1, 1, 1, 1, 2, 2));
+}
+
+// Sources whose rows only sum up to the parameter's are not what the recipe says.
+TEST_F(InterpreterTest, RefusesSourcesOfAnotherShape) {
+  func::FuncOp function = parse(kRecipe);
+  ScopedDiagnosticHandler handler(&context,
+                                  [&](Diagnostic &diagnostic) { diagnostics += diagnostic.str(); });
+  Interpreter interpreter(Precision::F64,
+                          [](ParameterOp, StringRef name, RankedTensorType) -> FailureOr<Tensor> {
+                            return Tensor({name == "upper" ? 1 : 2, 2});
+                          });
+  EXPECT_TRUE(failed(interpreter.run(function, {})));
+  EXPECT_THAT(diagnostics, HasSubstr("source 'upper' of type 'tensor<2x2xf32>' has 2 values"));
 }
 
 constexpr StringLiteral kAdd = R"(

@@ -2,6 +2,7 @@
 
 #include "Evaluation.h"
 
+#include <array>
 #include <cmath>
 
 using namespace mlir;
@@ -74,6 +75,26 @@ TEST_F(PositionOpsTest, AnglesAreF32InEveryPrecision) {
   float angle = 100003.0f * frequency;
   EXPECT_DOUBLE_EQ(exact.values[2], std::cos(static_cast<double>(angle)));
   EXPECT_NEAR(rounded.values[2], exact.values[2], 1e-7);
+}
+
+// One axis and one angle of frequency 1, so that a row is the cosine and sine of its position.
+// Pairs of rows come in the order 2, 0, 1.
+TEST_F(PositionOpsTest, RowMapPermutesGroups) {
+  constexpr StringLiteral text = R"(
+    func.func @f(%p: tensor<1x?xi32>, %w: tensor<?xi32>) -> tensor<?x1x2xf32> {
+      %t = qvl.rope_table %p rows(%w group 2 : tensor<?xi32>) {theta = 1.0e4 : f64,
+          sections = array<i64: 1>, frequencies = #qvl.frequencies<shared>} : tensor<1x?xi32> -> tensor<?x1x2xf32>
+      return %t : tensor<?x1x2xf32>
+    })";
+  Tensor positions({1, 6}, {0, 1, 2, 3, 4, 5});
+  Tensor table = tensor(text, {positions, Tensor({3}, {2, 0, 1})});
+  ASSERT_THAT(table.shape, ElementsAre(6, 1, 2));
+  for (auto [t, position] : llvm::enumerate(std::array{4, 5, 0, 1, 2, 3})) {
+    EXPECT_DOUBLE_EQ(table.row(t)[0], std::cos(position)) << t;
+    EXPECT_DOUBLE_EQ(table.row(t)[1], std::sin(position)) << t;
+  }
+  EXPECT_THAT(error(text, {positions, Tensor({3}, {2, 0, 2})}), HasSubstr("not a permutation"));
+  EXPECT_THAT(error(text, {positions, Tensor({2}, {0, 1})}), HasSubstr("does not fit 6 rows"));
 }
 
 constexpr StringLiteral kRotate = R"(

@@ -1,0 +1,118 @@
+// qvl.linear and qvl.fused_linear as projections.
+
+#include "Emitters.h"
+#include "Epilogue.h"
+#include "Projection.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+namespace mlir::qvl {
+namespace {
+
+/// The stored forms that have an emitter: f32 singly, bf16 in pairs.
+bool isSupportedPanel(PanelAttr panel) {
+  bool singles = panel.getElement().isF32() && panel.getKGroup() == 1;
+  bool pairs = panel.getElement().isBF16() && panel.getKGroup() == 2;
+  return panel.getN() == kPanelColumns && (singles || pairs);
+}
+
+/// The common stored form of the weights; null after an error at the kernel function.
+PanelAttr weightPanel(func::FuncOp kernel, Operation *op, ValueRange weights) {
+  auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weights.front()));
+  bool areEqual = llvm::all_of(weights, [&](Value weight) { return encodingOf(weight) == panel; });
+  if (panel && areEqual && isSupportedPanel(panel))
+    return panel;
+  kernel.emitError() << op->getName()
+                     << " needs a weight in f32 panels of 32 rows or bf16 panels of 32 rows "
+                        "in pairs of k";
+  return nullptr;
+}
+
+LogicalResult checkActivations(func::FuncOp kernel, Operation *op, ValueRange activations) {
+  if (llvm::all_of(activations, [](Value v) { return getElementTypeOrSelf(v).isF32(); }))
+    return success();
+  return kernel.emitError() << op->getName() << " is generated for f32 activations only";
+}
+
+/// A vector is a stored parameter.
+LogicalResult checkVector(func::FuncOp kernel, Operation *op, Value vector, StringRef role) {
+  auto flat = dyn_cast_or_null<FlatAttr>(encodingOf(vector));
+  if (flat && flat.getElement().isF32())
+    return success();
+  return kernel.emitError() << op->getName() << " needs its " << role << " stored flat in f32";
+}
+
+Projection projectionOf(KernelFrame &frame, Value input, ValueRange weights, Value result,
+                        PanelAttr panel) {
+  auto sizes = [](Value v) { return cast<RankedTensorType>(v.getType()).getShape(); };
+  Projection projection{sizes(input)[1], sizes(result)[1], panel, frame.buffer(input),
+                        frame.resultBuffer(0)};
+  for (Value weight : weights)
+    projection.weights.push_back(frame.buffer(weight));
+  return projection;
+}
+
+RowMap rowMap(KernelFrame &frame, Value index, std::optional<uint64_t> group) {
+  return index ? RowMap{frame.buffer(index), static_cast<int64_t>(*group)} : RowMap();
+}
+
+LogicalResult checkOperands(func::FuncOp kernel, FusedLinearOp op) {
+  SmallVector<Value> activations{op.getInput(), op.getResult()};
+  for (Value operand : op.getEpilogueOperands()) {
+    if (cast<RankedTensorType>(operand.getType()).getRank() == 2)
+      activations.push_back(operand);
+    else if (failed(checkVector(kernel, op, operand, "vector operands")))
+      return failure();
+  }
+  return checkActivations(kernel, op, activations);
+}
+
+} // namespace
+
+LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {
+  FailureOr<TileGrid> grid = tileGrid(kernel);
+  if (failed(grid))
+    return failure();
+  auto op = cast<LinearOp>(kernelOp(kernel));
+  PanelAttr panel = weightPanel(kernel, op, op.getWeight());
+  if (!panel || failed(checkActivations(kernel, op, {op.getInput(), op.getResult()})) ||
+      (op.getBias() && failed(checkVector(kernel, op, op.getBias(), "bias"))))
+    return failure();
+  KernelFrame frame(kernel, *grid);
+  Projection projection = projectionOf(frame, op.getInput(), op.getWeight(), op.getResult(), panel);
+  if (op.getBias())
+    projection.operands.push_back({frame.buffer(op.getBias()), /*perElement=*/false});
+  projection.epilogue = [](ImplicitLocOpBuilder &b, ArrayRef<Value> x) -> Value {
+    return x.size() == 1 ? x[0] : arith::AddFOp::create(b, x[0], x[1]);
+  };
+  emitProjection(frame, projection, target);
+  frame.replaceKernel();
+  return success();
+}
+
+LogicalResult emitFusedLinearKernel(func::FuncOp kernel, const TileTarget &target) {
+  FailureOr<TileGrid> grid = tileGrid(kernel);
+  if (failed(grid))
+    return failure();
+  auto op = cast<FusedLinearOp>(kernelOp(kernel));
+  PanelAttr panel = weightPanel(kernel, op, op.getWeights());
+  if (!panel || failed(checkOperands(kernel, op)) || failed(checkEpilogue(kernel, op)))
+    return failure();
+  KernelFrame frame(kernel, *grid);
+  Projection projection =
+      projectionOf(frame, op.getInput(), op.getWeights(), op.getResult(), panel);
+  for (Value operand : op.getEpilogueOperands()) {
+    bool perElement = cast<RankedTensorType>(operand.getType()).getRank() == 2;
+    projection.operands.push_back({frame.buffer(operand), perElement});
+  }
+  projection.load = rowMap(frame, op.getLoadIndex(), op.getLoadGroup());
+  projection.store = rowMap(frame, op.getStoreIndex(), op.getStoreGroup());
+  projection.epilogue = [op](ImplicitLocOpBuilder &b, ArrayRef<Value> arguments) {
+    return emitEpilogue(b, op, arguments);
+  };
+  emitProjection(frame, projection, target);
+  frame.replaceKernel();
+  return success();
+}
+
+} // namespace mlir::qvl

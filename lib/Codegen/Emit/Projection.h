@@ -1,0 +1,35 @@
+// A product of activations with one or two panelled weights, as a kernel has it in memory.
+#pragma once
+
+#include "KernelFrame.h"
+#include "RowMap.h"
+#include "dialects/qvl/IR/Qvl.h"
+#include "qvl/Codegen/TileTarget.h"
+
+#include <functional>
+
+namespace mlir::qvl {
+
+/// An operand of an epilogue: f32, one value per column or one per element of the result.
+struct EpilogueOperand {
+  Value memory;
+  bool perElement;
+};
+
+/// `result[store(t), n] = epilogue(Σ_k input[load(t), k] · weight_w[n, k] for each w, operands…)`.
+struct Projection {
+  int64_t depth;   // K
+  int64_t columns; // N
+  PanelAttr panel; // of every weight
+  Value input, result;
+  SmallVector<Value> weights = {};
+  SmallVector<EpilogueOperand> operands = {};
+  RowMap load = {}, store = {};
+  /// The result of a tile's vector from its accumulators (one per weight) and operands.
+  std::function<Value(ImplicitLocOpBuilder &, ArrayRef<Value>)> epilogue = {};
+};
+
+/// Emits the loops over the tiles of the frame's grid.
+void emitProjection(KernelFrame &frame, const Projection &projection, const TileTarget &target);
+
+} // namespace mlir::qvl

@@ -1,0 +1,80 @@
+// RUN: rm -rf %t && qvl-opt %s --qvl-codegen-x86='dump-kernels-to=%t' -o /dev/null
+// RUN: FileCheck %s --input-file=%t/gated.v4.mlir --check-prefixes=GATED,GATED-V4
+// RUN: FileCheck %s --input-file=%t/gated.v3.mlir --check-prefixes=GATED,GATED-V3
+// RUN: FileCheck %s --input-file=%t/mapped.v4.mlir --check-prefix=MAPPED
+// RUN: FileCheck %s --input-file=%t/mapped.v4.s --check-prefix=ASM
+
+/// The region is cloned once for each vector of the tile: scalars become vectors, constants splats,
+/// and ops keep their order. Both weights have accumulators: half the columns of qvl.linear for each.
+// GATED-LABEL: func.func @gated(
+// GATED: scf.for
+// GATED-V4: %[[SUMS:[0-9]+]]:16 = scf.for
+// GATED-V3: %[[SUMS:[0-9]+]]:8 = scf.for
+// GATED: %[[B0:.*]] = llvm.load %{{.*}} : !llvm.ptr -> vector<[[L:16|8]]xf32>
+// GATED: %[[B1:.*]] = llvm.load %{{.*}} : !llvm.ptr -> vector<[[L]]xf32>
+// GATED: %[[G:.*]] = arith.addf %[[SUMS]]#0, %[[B0]] : vector<[[L]]xf32>
+// GATED-NEXT: %[[U:.*]] = arith.addf %[[SUMS]]#1, %[[B1]] : vector<[[L]]xf32>
+// GATED-NEXT: %[[N:.*]] = arith.negf %[[G]]
+// GATED-NEXT: %[[E:.*]] = math.exp %[[N]]
+// GATED-NEXT: %[[C:.*]] = arith.constant dense<1.000000e+00> : vector<[[L]]xf32>
+// GATED-NEXT: %[[D:.*]] = arith.addf %[[C]], %[[E]]
+// GATED-NEXT: %[[S:.*]] = arith.divf %[[G]], %[[D]]
+// GATED-NEXT: %[[R:.*]] = arith.mulf %[[S]], %[[U]]
+// GATED: llvm.store %[[R]]
+/// The operands per column serve all rows of the tile.
+// GATED-NOT: llvm.load {{.*}} -> vector
+// GATED: arith.addf %[[SUMS]]#2, %[[B0]]
+// GATED-NEXT: arith.addf %[[SUMS]]#3, %[[B1]]
+qvlx.kernel @gated buffers(6) scalars(2) scratch(0) {
+  func.func @gated(%x: tensor<?x64xf32>,
+      %wg: tensor<128x64xbf16> {qvl.encoding = #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 128, pad_k = 64>},
+      %wu: tensor<128x64xbf16> {qvl.encoding = #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 128, pad_k = 64>},
+      %bg: tensor<128xbf16> {qvl.encoding = #qvl.flat<f32>},
+      %bu: tensor<128xbf16> {qvl.encoding = #qvl.flat<f32>}) -> tensor<?x128xf32> {
+    %y = qvl.fused_linear %x, (%wg, %wu) with(%bg, %bu)
+        : tensor<?x64xf32>, (tensor<128x64xbf16>, tensor<128x64xbf16>) with(tensor<128xbf16>, tensor<128xbf16>) -> tensor<?x128xf32> {
+    ^bb0(%a0: f32, %a1: f32, %b0: f32, %b1: f32):
+      %g = arith.addf %a0, %b0 : f32
+      %u = arith.addf %a1, %b1 : f32
+      %0 = arith.negf %g : f32
+      %1 = math.exp %0 : f32
+      %one = arith.constant 1.0 : f32
+      %2 = arith.addf %one, %1 : f32
+      %3 = arith.divf %g, %2 : f32
+      %4 = arith.mulf %3, %u : f32
+      qvl.yield %4 : f32
+    }
+    return %y : tensor<?x128xf32>
+  }
+}
+
+/// A row map is read once for each run of neighbouring rows of the tile and never inside the loop over k: eight
+/// rows in groups of four are two runs, for the input before that loop and for the result behind it.
+// MAPPED-LABEL: func.func @mapped(
+// MAPPED: scf.for
+// MAPPED-COUNT-2: llvm.load %{{.*}} : !llvm.ptr -> i32
+// MAPPED: %[[SUMS:[0-9]+]]:16 = scf.for
+// MAPPED-NOT: -> i32
+// MAPPED: scf.yield
+// MAPPED-COUNT-2: llvm.load %{{.*}} : !llvm.ptr -> i32
+// MAPPED-NOT: -> i32
+// MAPPED: llvm.store %[[SUMS]]#0
+// MAPPED-NOT: -> i32
+// MAPPED: llvm.store %[[SUMS]]#15
+
+// ASM-LABEL: mapped:
+// ASM-NOT: call
+// ASM: vfmadd231ps
+// ASM-NOT: call
+qvlx.kernel @mapped buffers(5) scalars(4) scratch(0) {
+  func.func @mapped(%x: tensor<?x64xf32>,
+      %w: tensor<128x64xf32> {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 128, pad_k = 64>},
+      %from: tensor<?xi32>, %to: tensor<?xi32>) -> tensor<?x128xf32> {
+    %y = qvl.fused_linear %x, (%w) load(%from group 4 : tensor<?xi32>) store(%to group 4 : tensor<?xi32>)
+        : tensor<?x64xf32>, (tensor<128x64xf32>) -> tensor<?x128xf32> {
+    ^bb0(%sum: f32):
+      qvl.yield %sum : f32
+    }
+    return %y : tensor<?x128xf32>
+  }
+}

@@ -1,0 +1,34 @@
+#include "Panels.h"
+
+namespace qvl::test {
+namespace {
+
+int64_t roundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+template <typename T> void put(std::vector<std::byte> &bytes, int64_t index, T value) {
+  std::memcpy(bytes.data() + index * sizeof(T), &value, sizeof(T));
+}
+
+} // namespace
+
+std::string panelEncoding(int64_t columns, int64_t depth, bool bf16) {
+  return std::string("{qvl.encoding = #qvl.panel<n = 32, k_group = ") + (bf16 ? "2" : "1") +
+         ", element = " + (bf16 ? "bf16" : "f32") +
+         ", pad_n = " + std::to_string(roundUp(columns, 32)) +
+         ", pad_k = " + std::to_string(roundUp(depth, bf16 ? 2 : 1)) + ">}";
+}
+
+std::vector<std::byte> packPanels(std::span<const float> weight, int64_t columns, int64_t depth,
+                                  bool bf16) {
+  int64_t group = bf16 ? 2 : 1, padK = roundUp(depth, group);
+  std::vector<std::byte> panels(roundUp(columns, 32) * padK * (bf16 ? 2 : 4));
+  for (int64_t n = 0; n < columns; ++n)
+    for (int64_t k = 0; k < depth; ++k) {
+      int64_t place = n / 32 * 32 * padK + (k / group * 32 + n % 32) * group + k % group;
+      float value = weight[n * depth + k];
+      bf16 ? put(panels, place, toBf16(value)) : put(panels, place, value);
+    }
+  return panels;
+}
+
+} // namespace qvl::test
