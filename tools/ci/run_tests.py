@@ -131,7 +131,10 @@ def run_e2e(runner):
     for script in scripts:
         command = ["/usr/bin/python3", str(script), str(runner.build_dir), str(runner.artifacts)]
         runner.run(f"e2e-{script.stem}", command, lambda code, output: count_last_line(output))
-    return len(scripts)
+    # The goldens hold for the traced ops as they are, too.
+    goldens = ["/usr/bin/python3", str(ROOT / "test/e2e/run_goldens.py"), str(runner.build_dir), str(runner.artifacts / "no-fuse")]
+    runner.run("e2e-run_goldens-no-fuse", goldens, lambda code, output: count_last_line(output))
+    return len(scripts) + 1
 
 
 def main():
