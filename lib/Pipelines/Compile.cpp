@@ -2,6 +2,7 @@
 
 #include "qvl/Pipelines/Compile.h"
 
+#include "FusionSummary.h"
 #include "PhaseDump.h"
 
 #include "models/qwen2_5_vl/Model.h"
@@ -37,6 +38,8 @@ public:
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
     context.setThreadPool(threads);
+    if (options.fusionReport)
+      summary.listen(context);
   }
 
   llvm::Error run() {
@@ -55,6 +58,8 @@ public:
       if (llvm::Error error = runPipeline(phase))
         return error;
     }
+    if (options.fusionReport) // Beside MLIR on stdout it would be part of it.
+      summary.print(options.output == "-" ? llvm::errs() : llvm::outs());
     if (options.compileTo != Phase::Artifact)
       return writeText(options.output, printModule(*module));
     progress(Phase::Artifact, 0, 0);
@@ -69,6 +74,7 @@ private:
   const CompileOptions &options;
   const CompileProgress &progress;
   PhaseDump dump;
+  FusionSummary summary;
   llvm::DefaultThreadPool threads;
   MLIRContext context;
   OwningOpRef<ModuleOp> module;

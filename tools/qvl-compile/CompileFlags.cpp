@@ -42,6 +42,9 @@ struct Flags {
                                 cl::desc("Tokens of one KV cache page"), cl::cat(category)};
   cl::opt<bool> noFuse{"no-fuse", cl::desc("Compile the traced ops as they are"),
                        cl::cat(category)};
+  cl::opt<bool> fusionReport{"fusion-report",
+                             cl::desc("Print what was fused where, and what was missed and why"),
+                             cl::cat(category)};
   cl::opt<std::string> compileTo{
       "compile-to", cl::init("artifact"), cl::value_desc("PHASE"),
       cl::desc("Stop after a phase and write its MLIR: import, fuse, outline, codegen, artifact"),
@@ -170,6 +173,10 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
     options.threads = *value;
   }
   options.fuse = !flags.noFuse;
+  options.fusionReport = flags.fusionReport;
+  if (options.fusionReport && (!options.fuse || options.compileTo < Phase::Fuse))
+    return usageError(
+        "--fusion-report needs phase fuse, which --no-fuse and --compile-to=import leave out");
   options.dumpPhasesTo = flags.dumpPhases;
   options.dumpPasses = flags.dumpPasses;
   options.dumpKernelsTo = flags.dumpKernels;

@@ -22,6 +22,7 @@ struct CompileOptions {
   int64_t maxContext = 0; ///< tokens of one sequence; 0: the checkpoint's maximum
   int64_t pageSize = 128; ///< tokens of one KV page: 64 or 128
   bool fuse = true;
+  bool fusionReport = false; ///< print what was fused where, and what was missed and why
   std::string dumpPhasesTo;  ///< directory for NN-PHASE.mlir; empty: nothing
   bool dumpPasses = false;   ///< also the IR after every pass, in dumpPhasesTo
   std::string dumpKernelsTo; ///< directory for KERNEL.mlir, .ll and .s; empty: nothing
