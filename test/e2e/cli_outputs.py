@@ -46,7 +46,10 @@ class Terminal:
     """A process whose stdin and stdout are one terminal; stderr goes to a file."""
 
     def __init__(self, command, errors):
-        self.master, slave = pty.openpty()
+        try:
+            self.master, slave = pty.openpty()
+        except OSError as error:
+            raise qvl_run.Skip(f"no terminal can be opened here: {error}")
         self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=errors,
                                         start_new_session=True)
         os.close(slave)
