@@ -1,0 +1,57 @@
+// visual.blocks.0.* of models/shapes-vl after phase fuse. Written by tools/ci/block-dumps.py.
+
+// visual.blocks.0.norm1
+%3 = qvl.load @visual.blocks.0.norm1.weight : tensor<128xbf16>
+%4 = qvl.rms_norm %2, %3 {eps = 9.9999999999999995E-7 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
+// visual.blocks.0.attn.qkv
+%5 = qvl.load @visual.blocks.0.attn.qkv.weight : tensor<384x128xbf16>
+%6 = qvl.load @visual.blocks.0.attn.qkv.bias : tensor<384xbf16>
+%7 = qvl.fused_linear %4, (%5) with(%6) : tensor<?x128xf32>, (tensor<384x128xbf16>) with(tensor<384xbf16>) -> tensor<?x384xf32> {
+^bb0(%arg5: f32, %arg6: f32):
+  %87 = arith.addf %arg5, %arg6 : f32
+  qvl.yield %87 : f32
+}
+// visual.blocks.0.attn.split
+%query, %key, %value = qvl.rope_qk %7, %0 {head_dim = 32 : i64, heads = array<i64: 4, 4, 4>} : tensor<?x384xf32>, tensor<?x16x2xf32> -> tensor<?x4x32xf32>, tensor<?x4x32xf32>, tensor<?x4x32xf32>
+// visual.blocks.0.attn.attention
+%8 = qvl.attention %query, %key, %value segments(%arg3) {max_rows = 64 : i64, scale = 0.17677669529663687 : f64} : tensor<?x4x32xf32>, tensor<?xi32> -> tensor<?x128xf32>
+// visual.blocks.0.attn.proj
+%9 = qvl.load @visual.blocks.0.attn.proj.weight : tensor<128x128xbf16>
+%10 = qvl.load @visual.blocks.0.attn.proj.bias : tensor<128xbf16>
+%11 = qvl.fused_linear %8, (%9) with(%10, %2) : tensor<?x128xf32>, (tensor<128x128xbf16>) with(tensor<128xbf16>, tensor<?x128xf32>) -> tensor<?x128xf32> {
+^bb0(%arg5: f32, %arg6: f32, %arg7: f32):
+  %87 = arith.addf %arg5, %arg6 : f32
+  %88 = arith.addf %arg7, %87 : f32
+  qvl.yield %88 : f32
+}
+// visual.blocks.0.norm2
+%12 = qvl.load @visual.blocks.0.norm2.weight : tensor<128xbf16>
+%13 = qvl.rms_norm %11, %12 {eps = 9.9999999999999995E-7 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
+// visual.blocks.0.mlp.gate_proj
+%14 = qvl.load @visual.blocks.0.mlp.gate_proj.weight : tensor<244x128xbf16>
+%15 = qvl.load @visual.blocks.0.mlp.gate_proj.bias : tensor<244xbf16>
+// visual.blocks.0.mlp.up_proj
+%16 = qvl.load @visual.blocks.0.mlp.up_proj.weight : tensor<244x128xbf16>
+%17 = qvl.load @visual.blocks.0.mlp.up_proj.bias : tensor<244xbf16>
+// visual.blocks.0.mlp.gate_proj
+%18 = qvl.fused_linear %13, (%14, %16) with(%15, %17) : tensor<?x128xf32>, (tensor<244x128xbf16>, tensor<244x128xbf16>) with(tensor<244xbf16>, tensor<244xbf16>) -> tensor<?x244xf32> {
+^bb0(%arg5: f32, %arg6: f32, %arg7: f32, %arg8: f32):
+  %87 = arith.addf %arg5, %arg7 : f32
+  %88 = arith.addf %arg6, %arg8 : f32
+  %89 = arith.negf %87 : f32
+  %90 = math.exp %89 : f32
+  %cst = arith.constant 1.000000e+00 : f32
+  %91 = arith.addf %cst, %90 : f32
+  %92 = arith.divf %87, %91 : f32
+  %93 = arith.mulf %92, %88 : f32
+  qvl.yield %93 : f32
+}
+// visual.blocks.0.mlp.down_proj
+%19 = qvl.load @visual.blocks.0.mlp.down_proj.weight : tensor<128x244xbf16>
+%20 = qvl.load @visual.blocks.0.mlp.down_proj.bias : tensor<128xbf16>
+%21 = qvl.fused_linear %18, (%19) with(%20, %11) : tensor<?x244xf32>, (tensor<128x244xbf16>) with(tensor<128xbf16>, tensor<?x128xf32>) -> tensor<?x128xf32> {
+^bb0(%arg5: f32, %arg6: f32, %arg7: f32):
+  %87 = arith.addf %arg5, %arg6 : f32
+  %88 = arith.addf %arg7, %87 : f32
+  qvl.yield %88 : f32
+}
