@@ -125,19 +125,8 @@ std::optional<int> parsePrecision(llvm::StringRef precision) {
   return usageError("unknown precision '" + precision + "'; use f32 or bf16");
 }
 
-} // namespace
-
-std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &command) {
-  dropForeignFlags();
-  // Stays registered for good: the in-process linker resets all flags when it runs.
-  static Flags flags;
-  cl::HideUnrelatedOptions(flags.category);
-  std::string errors;
-  llvm::raw_string_ostream os(errors);
-  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &os))
-    return usageError(llvm::StringRef(errors).trim().split('\n').first);
-
-  CompileOptions &options = command.options;
+/// What to compile, and to where.
+std::optional<int> parseOutput(const Flags &flags, CompileOptions &options) {
   options.checkpoint = flags.checkpoint;
   options.output = flags.output;
   if (options.checkpoint.empty())
@@ -151,12 +140,14 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
   options.compileTo = *phase;
   if (*phase == Phase::Artifact && options.output == "-")
     return usageError("an artifact cannot be written to stdout; name a file");
-  if (std::optional<int> code = parseTargets(flags.target, options.featureSets))
-    return code;
-  if (std::optional<int> code = parsePrecision(flags.precision))
-    return code;
-  for (auto [flag, number] : {std::pair(&flags.maxContext, &options.maxContext),
-                              std::pair(&flags.pageSize, &options.pageSize)}) {
+  return std::nullopt;
+}
+
+std::optional<int> parseNumbers(const Flags &flags, CompileOptions &options) {
+  int64_t threads = 0;
+  for (auto [flag, number] :
+       {std::pair(&flags.maxContext, &options.maxContext),
+        std::pair(&flags.pageSize, &options.pageSize), std::pair(&flags.threads, &threads)}) {
     if (flag->empty())
       continue;
     std::optional<int64_t> value = positive(*flag);
@@ -166,12 +157,14 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
   }
   if (options.pageSize != 64 && options.pageSize != 128)
     return usageError("--page-size must be 64 or 128");
-  if (!flags.threads.empty()) {
-    std::optional<int64_t> value = positive(flags.threads);
-    if (!value || *value > 4096)
-      return usageError("--threads needs a number from 1 to 4096, got '" + flags.threads + "'");
-    options.threads = *value;
-  }
+  if (threads > 4096)
+    return usageError("--threads must be at most 4096");
+  options.threads = threads;
+  return std::nullopt;
+}
+
+/// What to fuse, and what to show of it and of the phases.
+std::optional<int> parseReports(const Flags &flags, CompileOptions &options) {
   options.fuse = !flags.noFuse;
   options.fusionReport = flags.fusionReport;
   if (options.fusionReport && (!options.fuse || options.compileTo < Phase::Fuse))
@@ -182,13 +175,42 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
   options.dumpKernelsTo = flags.dumpKernels;
   if (options.dumpPasses && options.dumpPhasesTo.empty())
     return usageError("--dump-passes needs --dump-phases-to=DIR");
-  if (flags.progress == "on")
-    command.progress = ProgressMode::On;
-  else if (flags.progress == "off")
-    command.progress = ProgressMode::Off;
-  else if (flags.progress != "auto")
+  return std::nullopt;
+}
+
+std::optional<int> parseProgress(llvm::StringRef text, ProgressMode &mode) {
+  if (text == "on")
+    mode = ProgressMode::On;
+  else if (text == "off")
+    mode = ProgressMode::Off;
+  else if (text != "auto")
     return usageError("--progress must be auto, on or off");
   return std::nullopt;
+}
+
+} // namespace
+
+std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &command) {
+  dropForeignFlags();
+  // Stays registered for good: the in-process linker resets all flags when it runs.
+  static Flags flags;
+  cl::HideUnrelatedOptions(flags.category);
+  std::string errors;
+  llvm::raw_string_ostream os(errors);
+  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &os))
+    return usageError(llvm::StringRef(errors).trim().split('\n').first);
+  CompileOptions &options = command.options;
+  if (std::optional<int> code = parseOutput(flags, options))
+    return code;
+  if (std::optional<int> code = parseTargets(flags.target, options.featureSets))
+    return code;
+  if (std::optional<int> code = parsePrecision(flags.precision))
+    return code;
+  if (std::optional<int> code = parseNumbers(flags, options))
+    return code;
+  if (std::optional<int> code = parseReports(flags, options))
+    return code;
+  return parseProgress(flags.progress, command.progress);
 }
 
 } // namespace qvl
