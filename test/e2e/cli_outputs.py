@@ -118,7 +118,7 @@ class Suite:
         item, = self.answer["media"]
         assert item == {"source": PICTURE, "original": [112, 112], "resized": [112, 112],
                         "grid": [1, 8, 8], "tokens": 16}, item
-        assert self.answer["boxes"] == []
+        assert self.answer["boxes"] == [] and self.answer["device"] == "cpu"
         usage = self.answer["usage"]
         assert usage["media_tokens"] == 16 and usage["completion_tokens"] == len(self.answer["ids"])
         assert all(value > 0 for value in self.answer["memory_bytes"].values())

@@ -25,7 +25,7 @@ std::string jsonReport(const qvlrt::LoadedModel &model, const qvlrt::ProcessedRe
       {"text", result.text},
       {"ids", result.ids},
       {"finish_reason", qvlrt::finishReasonName(result.finishReason)},
-      {"device", model.device->description()},
+      {"device", std::string(model.device->name())},
       {"media", mediaReport(request.media)},
       {"usage",
        {{"prompt_tokens", result.promptTokens},
