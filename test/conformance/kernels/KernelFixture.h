@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <span>
@@ -16,6 +17,11 @@
 #include <vector>
 
 namespace qvl::test {
+
+/// Whether two ranges of `count` floats hold the same bits. Empty ranges, which may be null, do.
+inline bool sameBits(const float *a, const float *b, size_t count) {
+  return count == 0 || std::memcmp(a, b, count * sizeof(float)) == 0;
+}
 
 /// Memory of one kernel buffer, 64-byte aligned. The page behind it is not accessible and the bytes
 /// between its end and that page carry a pattern, so that a kernel that reads or writes too far is
