@@ -1,6 +1,7 @@
 // The language model (model specification, section 7): tokens of a ragged batch to logits, over a
 // paged KV cache.
 
+#include "models/qwen2_5_vl/GatedMlp.h"
 #include "models/qwen2_5_vl/Model.h"
 
 #include <cmath>
@@ -36,23 +37,13 @@ Tensor selfAttention(Tracer &trace, const TextConfig &config, const LanguageInpu
   return trace.linear("o_proj", attended, config.hiddenSize, /*bias=*/false);
 }
 
-/// down(silu(gate(x)) · up(x)), without bias.
-Tensor mlp(Tracer &trace, const TextConfig &config, Tensor x) {
-  auto scope = trace.scope("mlp");
-  Tensor gate = trace.linear("gate_proj", x, config.intermediateSize, false);
-  Tensor up = trace.linear("up_proj", x, config.intermediateSize, false);
-  Tensor product = trace.mul("mul", trace.silu("act", gate), up);
-  return trace.linear("down_proj", product, config.hiddenSize, false);
-}
-
 Tensor decoderLayer(Tracer &trace, const TextConfig &config, const LanguageInputs &in, Tensor x,
                     Value &cache, int64_t number) {
   auto scope = trace.scope("layers." + Twine(number));
   Tensor normed = trace.rmsNorm("input_layernorm", x, config.rmsNormEps);
   x = trace.add("add1", x, selfAttention(trace, config, in, normed, cache, number));
-  return trace.add(
-      "add2", x,
-      mlp(trace, config, trace.rmsNorm("post_attention_layernorm", x, config.rmsNormEps)));
+  normed = trace.rmsNorm("post_attention_layernorm", x, config.rmsNormEps);
+  return trace.add("add2", x, gatedMlp(trace, normed, config.intermediateSize, /*bias=*/false));
 }
 
 } // namespace

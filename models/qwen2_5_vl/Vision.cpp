@@ -1,6 +1,7 @@
 // The vision tower (model specification, section 6): patches to features of the language model's
 // width.
 
+#include "models/qwen2_5_vl/GatedMlp.h"
 #include "models/qwen2_5_vl/Model.h"
 
 #include <cmath>
@@ -46,22 +47,15 @@ Tensor attention(Tracer &trace, const VisionConfig &config, const VisionInputs &
   return trace.linear("proj", raster, config.hiddenSize, /*bias=*/true);
 }
 
-/// down(silu(gate(x)) · up(x)), all three with bias.
-Tensor mlp(Tracer &trace, const VisionConfig &config, Tensor x) {
-  auto scope = trace.scope("mlp");
-  Tensor gate = trace.linear("gate_proj", x, config.intermediateSize, true);
-  Tensor up = trace.linear("up_proj", x, config.intermediateSize, true);
-  Tensor product = trace.mul("mul", trace.silu("act", gate), up);
-  return trace.linear("down_proj", product, config.hiddenSize, true);
-}
-
 Tensor block(Tracer &trace, const VisionConfig &config, const VisionInputs &in, Tensor x,
              int64_t number) {
   auto scope = trace.scope("blocks." + Twine(number));
   Tensor attended = attention(trace, config, in, trace.rmsNorm("norm1", x, config.normEps),
                               config.isFullAttention(number));
   x = trace.add("add1", x, attended);
-  return trace.add("add2", x, mlp(trace, config, trace.rmsNorm("norm2", x, config.normEps)));
+  return trace.add("add2", x,
+                   gatedMlp(trace, trace.rmsNorm("norm2", x, config.normEps),
+                            config.intermediateSize, /*bias=*/true));
 }
 
 /// Four patches side by side become one token of the language model.

@@ -1,6 +1,6 @@
 // qvl-fold-row-maps: permutations of rows as maps of the ops that read or write them.
 
-#include "FusionReport.h"
+#include "dialects/qvl/Fusion/FusionReport.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 using namespace mlir;

@@ -1,7 +1,7 @@
 // qvl-fuse-epilogue: what follows a projection element by element, on its register tile.
 
-#include "Epilogue.h"
-#include "FusionReport.h"
+#include "dialects/qvl/Fusion/Epilogue.h"
+#include "dialects/qvl/Fusion/FusionReport.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

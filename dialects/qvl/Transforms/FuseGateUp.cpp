@@ -1,7 +1,7 @@
 // qvl-fuse-gate-up: the gated unit of an MLP as one fused linear of two weights.
 
-#include "Epilogue.h"
-#include "FusionReport.h"
+#include "dialects/qvl/Fusion/Epilogue.h"
+#include "dialects/qvl/Fusion/FusionReport.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -1,6 +1,6 @@
 // qvl-fuse-qkv: projections of one input to heads as one projection.
 
-#include "FusionReport.h"
+#include "dialects/qvl/Fusion/FusionReport.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 #include "mlir/IR/SymbolTable.h"

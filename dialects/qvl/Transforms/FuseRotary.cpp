@@ -1,6 +1,6 @@
 // qvl-fuse-rotary: heads of joined columns, rotated and appended in one op.
 
-#include "FusionReport.h"
+#include "dialects/qvl/Fusion/FusionReport.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 #include "mlir/IR/Dominance.h"

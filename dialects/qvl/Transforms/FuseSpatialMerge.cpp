@@ -1,6 +1,6 @@
 // qvl-fuse-spatial-merge: normalised rows written side by side.
 
-#include "FusionReport.h"
+#include "dialects/qvl/Fusion/FusionReport.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 using namespace mlir;

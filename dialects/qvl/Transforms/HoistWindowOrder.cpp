@@ -1,8 +1,8 @@
 // qvl-hoist-window-order: a row order for every value instead of permutations around each
 // attention.
 
-#include "FusionReport.h"
-#include "RowOrder.h"
+#include "dialects/qvl/Fusion/FusionReport.h"
+#include "dialects/qvl/Fusion/RowOrder.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

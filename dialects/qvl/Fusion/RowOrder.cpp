@@ -1,6 +1,6 @@
 // Which ops keep the order of their rows.
 
-#include "RowOrder.h"
+#include "dialects/qvl/Fusion/RowOrder.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 

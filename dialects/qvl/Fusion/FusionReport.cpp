@@ -1,6 +1,6 @@
 // Remarks and statistics of the fusion passes.
 
-#include "FusionReport.h"
+#include "dialects/qvl/Fusion/FusionReport.h"
 
 #include "mlir/IR/Remarks.h"
 

@@ -1,6 +1,6 @@
 // Building fused linears and growing their epilogues.
 
-#include "Epilogue.h"
+#include "dialects/qvl/Fusion/Epilogue.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
