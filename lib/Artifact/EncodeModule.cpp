@@ -30,6 +30,11 @@ static FailureOr<qvlfmt::Encoding> encodeEncoding(qvlx::DataOp data) {
                           << " cannot be stored in an artifact";
 }
 
+static int64_t interleaveOf(qvlx::DataOp data) {
+  auto panel = dyn_cast<dialect::PanelAttr>(data.getEncoding());
+  return panel ? panel.getInterleave() : 0;
+}
+
 FailureOr<std::vector<DeclaredWeight>> declaredWeights(ModuleOp module) {
   std::vector<DeclaredWeight> weights;
   for (auto data : module.getOps<qvlx::DataOp>()) {
@@ -39,8 +44,11 @@ FailureOr<std::vector<DeclaredWeight>> declaredWeights(ModuleOp module) {
     ArrayRef<int64_t> shape = data.getBufferType().getShape();
     auto sources = llvm::map_to_vector(data.getSources().getAsValueRange<StringAttr>(),
                                        [](StringRef name) { return name.str(); });
-    weights.push_back(
-        {data.getSymName().str(), shape.vec(), *encoding, {sources.begin(), sources.end()}});
+    weights.push_back({data.getSymName().str(),
+                       shape.vec(),
+                       *encoding,
+                       {sources.begin(), sources.end()},
+                       interleaveOf(data)});
   }
   return weights;
 }

@@ -151,8 +151,8 @@ llvm::Error Compilation::writeArtifactFile() {
     llvm::Expected<std::vector<TensorInfo>> sources = findSources(model->checkpoint, weight);
     if (!sources)
       return sources.takeError();
-    description.weights.push_back(
-        {weight.name, Shape(ArrayRef(weight.shape)), weight.encoding, std::move(*sources)});
+    description.weights.push_back({weight.name, Shape(ArrayRef(weight.shape)), weight.encoding,
+                                   std::move(*sources), weight.interleave});
   }
   ArtifactWriteOptions writing;
   writing.progress = [&](uint64_t done, uint64_t total) { progress(Phase::Artifact, done, total); };

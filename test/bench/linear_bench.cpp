@@ -71,28 +71,30 @@ qvl_kernel loadKernel(const std::string &object) {
   return reinterpret_cast<qvl_kernel>(dlsym(library, "linear"));
 }
 
-/// A projection of `rows` rows by `weights` matrices [n, k].
+/// A projection of `rows` rows by `weights` matrices [n, k], two of them in turns.
 struct Product {
   int64_t rows, n, k;
   bool bf16;
   int weights; // two: silu(x·Wgᵀ) · (x·Wuᵀ)
 
   double flops() const { return 2.0 * rows * n * k * weights; }
-  int64_t weightBytes() const { return n * k * (bf16 ? 2 : 4); }
+  int64_t weightBytes() const { return weights * n * k * (bf16 ? 2 : 4); }
 };
 
 std::string kernelText(const Product &p) {
   std::string ks = std::to_string(p.k), ns = std::to_string(p.n), element = p.bf16 ? "bf16" : "f32";
-  std::string x = "tensor<?x" + ks + "xf32>", w = "tensor<" + ns + "x" + ks + "x" + element + ">",
+  std::string rows = std::to_string(p.n * p.weights);
+  std::string x = "tensor<?x" + ks + "xf32>", w = "tensor<" + rows + "x" + ks + "x" + element + ">",
               y = "tensor<?x" + ns + "xf32>";
   std::string stored = w + " {qvl.encoding = #qvl.panel<n = 32, k_group = " + (p.bf16 ? "2" : "1") +
-                       ", element = " + element + ", pad_n = " + ns + ", pad_k = " + ks + ">}";
+                       ", element = " + element + ", pad_n = " + rows + ", pad_k = " + ks +
+                       (p.weights == 2 ? ", interleave = 8>}" : ">}");
   if (p.weights == 1)
     return "func.func @linear(%x: " + x + ", %w: " + stored + ") -> " + y +
            " {\n %y = qvl.linear %x, %w : " + x + ", " + w + " -> " + y + "\n return %y : " + y +
            "\n}";
-  return "func.func @linear(%x: " + x + ", %g: " + stored + ", %u: " + stored + ") -> " + y +
-         " {\n %y = qvl.fused_linear %x, (%g, %u) : " + x + ", (" + w + ", " + w + ") -> " + y +
+  return "func.func @linear(%x: " + x + ", %w: " + stored + ") -> " + y +
+         " {\n %y = qvl.fused_linear %x, (%w) : " + x + ", (" + w + ") -> " + y +
          R"( {
            ^bb0(%gate: f32, %up: f32):
              %0 = arith.negf %gate : f32
@@ -112,8 +114,7 @@ class Buffers {
 public:
   explicit Buffers(const Product &p) {
     std::fill_n(static_cast<float *>(allocate(p.rows * p.k * 4)), p.rows * p.k, 0.5f);
-    for (int w = 0; w < p.weights; ++w)
-      std::fill_n(static_cast<uint16_t *>(allocate(p.weightBytes())), p.weightBytes() / 2, 0x3f00);
+    std::fill_n(static_cast<uint16_t *>(allocate(p.weightBytes())), p.weightBytes() / 2, 0x3f00);
     allocate(p.rows * p.n * 4);
   }
   ~Buffers() { llvm::for_each(memory, std::free); }

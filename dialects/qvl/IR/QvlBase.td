@@ -82,11 +82,16 @@ def Qvl_PanelAttr : AttrDef<Qvl_Dialect, "Panel"> {
   let description = [{
     A matrix `[N, K]` is stored as `[pad_n / n][pad_k / k_group][n][k_group]` elements; rows and columns beyond `N` and `K` are zero.
 
+    With `interleave = b` the matrix is two of `N / 2` rows, one below the other, whose rows take turns in blocks of `b`: a panel holds
+    `n / 2` rows of the upper one and the rows of the same numbers of the lower one. Each half is padded to `pad_n / 2` rows.
+
     ```mlir
     #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 2560, pad_k = 2048>
+    #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 6848, pad_k = 1280, interleave = 8>
     ```
   }];
-  let parameters = (ins "int64_t":$n, "int64_t":$k_group, "::mlir::Type":$element, "int64_t":$pad_n, "int64_t":$pad_k);
+  let parameters = (ins "int64_t":$n, "int64_t":$k_group, "::mlir::Type":$element, "int64_t":$pad_n, "int64_t":$pad_k,
+                        DefaultValuedParameter<"int64_t", "0">:$interleave);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -16,6 +16,7 @@ def Qvl_ParameterOp : Qvl_Op<"parameter", [Symbol]> {
     * `parameter_c4`: there is a source or a recipe, not both.
     * `parameter_c5`: the rows of a recipe are those of the type.
     * `parameter_c3`: a panel's padded sizes are at least the logical ones and multiples of `n` and `k_group`.
+    * `parameter_c6`: a matrix whose panels interleave has an even number of rows.
 
     ```mlir
     qvl.parameter @model.norm.weight : tensor<2048xbf16>

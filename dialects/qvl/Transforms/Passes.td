@@ -64,19 +64,24 @@ def FuseQkvPass : Pass<"qvl-fuse-qkv", "::mlir::ModuleOp"> {
 }
 
 def FuseGateUpPass : Pass<"qvl-fuse-gate-up", "::mlir::ModuleOp"> {
-  let summary = "The gated unit of an MLP as one fused linear of two weights";
+  let summary = "The gated unit of an MLP as one fused linear of two weights in one parameter";
   let description = [{
     `silu(x·Wgᵀ + bg) · (x·Wuᵀ + bu)` reads its input once and writes the product alone; silu is written out on scalars. Intermediate
-    results are not rounded to their element type any more.
+    results are not rounded to their element type any more. The rows of both weights become one parameter by recipe, gate above up;
+    `qvl-assign-encodings` stores it so that a register tile reads both from the same lines.
 
     ```mlir
     // before
+    qvl.parameter @mlp.gate_proj.weight : tensor<24x16xbf16>
+    qvl.parameter @mlp.up_proj.weight : tensor<24x16xbf16>
     %g = qvl.linear %x, %wg …
     %u = qvl.linear %x, %wu …
     %s = qvl.silu %g …
     %h = qvl.mul %s, %u …
     // after
-    %h = qvl.fused_linear %x, (%wg, %wu) … {
+    qvl.parameter @mlp.gate_up_proj.weight : tensor<48x16xbf16> recipe(<["mlp.gate_proj.weight", "mlp.up_proj.weight"], rows = [24, 24]>)
+    %w = qvl.load @mlp.gate_up_proj.weight : tensor<48x16xbf16>
+    %h = qvl.fused_linear %x, (%w) … {
     ^bb0(%g: f32, %u: f32):
       %n = arith.negf %g : f32
       %e = math.exp %n : f32
@@ -192,7 +197,9 @@ def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
   let description = [{
     Gives each `qvl.parameter` without an encoding the one that the artifact stores once for all targets: a matrix becomes panels of 32 output
     rows, bf16 in pairs of input columns and everything else in f32 (F16 is widened, exactly); a vector becomes flat f32. Logical types
-    do not change, so no other op is touched. Parameters that have an encoding keep it, which makes the pass idempotent.
+    do not change, so no other op is touched. Parameters that have an encoding keep it, which makes the pass idempotent. A matrix that only
+    fused linears of two weights read is stored with the rows of both in turns, eight by eight: a vector of 8 lanes holds rows of one
+    weight, one of 16 lanes rows of both, and every register tile finds as many of one as of the other in the line that it reads.
 
     ```mlir
     // before
@@ -201,6 +208,8 @@ def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
     // after
     qvl.parameter @w : tensor<40x33xbf16> encoding(#qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 64, pad_k = 34>)
     qvl.parameter @b : tensor<40xbf16> encoding(#qvl.flat<f32>)
+    // two weights of 20 rows
+    qvl.parameter @gate_up : tensor<40x32xbf16> encoding(#qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 64, pad_k = 32, interleave = 8>)
     ```
   }];
   let statistics = [

@@ -14,6 +14,7 @@ struct WeightDescription {
   /// Their rows (elements of a vector), one below the other, are those of `shape`; [V, C, T, P, P]
   /// counts as [V, K].
   std::vector<TensorInfo> sources;
+  int64_t interleave = 0; ///< rows of a block of panels that hold two matrices in turns, or 0
 };
 
 /// An artifact without its weights' bytes.

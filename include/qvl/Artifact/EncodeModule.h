@@ -17,6 +17,7 @@ struct DeclaredWeight {
   std::vector<int64_t> shape; ///< logical
   qvlfmt::Encoding encoding;
   std::vector<std::string> sources; ///< names in the checkpoint files, one below the other
+  int64_t interleave = 0;           ///< of the panels, see WeightDescription
 };
 
 /// The weights of a module in the order of its qvlx.data ops, which is the order of the artifact's

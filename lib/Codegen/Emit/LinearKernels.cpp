@@ -16,15 +16,16 @@ bool isSupportedPanel(PanelAttr panel) {
   return panel.getN() == kPanelColumns && (singles || pairs);
 }
 
-/// The common stored form of the weights; null after an error at the kernel function.
-PanelAttr weightPanel(func::FuncOp kernel, Operation *op, ValueRange weights) {
-  auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weights.front()));
-  bool areEqual = llvm::all_of(weights, [&](Value weight) { return encodingOf(weight) == panel; });
-  if (panel && areEqual && isSupportedPanel(panel))
+/// The stored form of the weight operand, which holds `count` weights; null after an error at the
+/// kernel function.
+PanelAttr weightPanel(func::FuncOp kernel, Operation *op, Value weight, int64_t count) {
+  auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weight));
+  bool fits = panel && (panel.getInterleave() > 0) == (count == 2);
+  if (fits && isSupportedPanel(panel))
     return panel;
-  kernel.emitError() << op->getName()
-                     << " needs a weight in f32 panels of 32 rows or bf16 panels of 32 rows "
-                        "in pairs of k";
+  kernel.emitError() << op->getName() << " needs "
+                     << (count == 2 ? "two interleaved weights" : "a weight")
+                     << " in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k";
   return nullptr;
 }
 
@@ -42,14 +43,11 @@ LogicalResult checkVector(func::FuncOp kernel, Operation *op, Value vector, Stri
   return kernel.emitError() << op->getName() << " needs its " << role << " stored flat in f32";
 }
 
-Projection projectionOf(KernelFrame &frame, Value input, ValueRange weights, Value result,
+Projection projectionOf(KernelFrame &frame, Value input, Value weight, Value result,
                         PanelAttr panel) {
-  auto sizes = [](Value v) { return cast<RankedTensorType>(v.getType()).getShape(); };
-  Projection projection{sizes(input)[1], sizes(result)[1], panel, frame.buffer(input),
-                        frame.resultBuffer(0)};
-  for (Value weight : weights)
-    projection.weights.push_back(frame.buffer(weight));
-  return projection;
+  auto columns = [](Value v) { return cast<RankedTensorType>(v.getType()).getDimSize(1); };
+  return {columns(input),      columns(result),      panel,
+          frame.buffer(input), frame.buffer(weight), frame.resultBuffer(0)};
 }
 
 RowMap rowMap(KernelFrame &frame, Value index, std::optional<uint64_t> group) {
@@ -74,7 +72,7 @@ LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {
   if (failed(grid))
     return failure();
   auto op = cast<LinearOp>(kernelOp(kernel));
-  PanelAttr panel = weightPanel(kernel, op, op.getWeight());
+  PanelAttr panel = weightPanel(kernel, op, op.getWeight(), 1);
   if (!panel || failed(checkActivations(kernel, op, {op.getInput(), op.getResult()})) ||
       (op.getBias() && failed(checkVector(kernel, op, op.getBias(), "bias"))))
     return failure();
@@ -95,12 +93,11 @@ LogicalResult emitFusedLinearKernel(func::FuncOp kernel, const TileTarget &targe
   if (failed(grid))
     return failure();
   auto op = cast<FusedLinearOp>(kernelOp(kernel));
-  PanelAttr panel = weightPanel(kernel, op, op.getWeights());
+  PanelAttr panel = weightPanel(kernel, op, op.getWeight(), op.getWeightCount());
   if (!panel || failed(checkOperands(kernel, op)) || failed(checkEpilogue(kernel, op)))
     return failure();
   KernelFrame frame(kernel, *grid);
-  Projection projection =
-      projectionOf(frame, op.getInput(), op.getWeights(), op.getResult(), panel);
+  Projection projection = projectionOf(frame, op.getInput(), op.getWeight(), op.getResult(), panel);
   for (Value operand : op.getEpilogueOperands()) {
     bool perElement = cast<RankedTensorType>(operand.getType()).getRank() == 2;
     projection.operands.push_back({frame.buffer(operand), perElement});
