@@ -28,12 +28,6 @@ PanelAttr weightPanel(func::FuncOp kernel, Operation *op, ValueRange weights) {
   return nullptr;
 }
 
-LogicalResult checkActivations(func::FuncOp kernel, Operation *op, ValueRange activations) {
-  if (llvm::all_of(activations, [](Value v) { return getElementTypeOrSelf(v).isF32(); }))
-    return success();
-  return kernel.emitError() << op->getName() << " is generated for f32 activations only";
-}
-
 /// A vector is a stored parameter.
 LogicalResult checkVector(func::FuncOp kernel, Operation *op, Value vector, StringRef role) {
   auto flat = dyn_cast_or_null<FlatAttr>(encodingOf(vector));
@@ -45,8 +39,13 @@ LogicalResult checkVector(func::FuncOp kernel, Operation *op, Value vector, Stri
 Projection projectionOf(KernelFrame &frame, Value input, ValueRange weights, Value result,
                         PanelAttr panel) {
   auto sizes = [](Value v) { return cast<RankedTensorType>(v.getType()).getShape(); };
-  Projection projection{sizes(input)[1], sizes(result)[1], panel, frame.buffer(input),
-                        frame.resultBuffer(0)};
+  Projection projection{sizes(input)[1],
+                        sizes(result)[1],
+                        panel,
+                        frame.buffer(input),
+                        frame.resultBuffer(0),
+                        getElementTypeOrSelf(input),
+                        getElementTypeOrSelf(result)};
   for (Value weight : weights)
     projection.weights.push_back(frame.buffer(weight));
   return projection;
@@ -57,14 +56,11 @@ RowMap rowMap(KernelFrame &frame, Value index, std::optional<uint64_t> group) {
 }
 
 LogicalResult checkOperands(func::FuncOp kernel, FusedLinearOp op) {
-  SmallVector<Value> activations{op.getInput(), op.getResult()};
-  for (Value operand : op.getEpilogueOperands()) {
-    if (cast<RankedTensorType>(operand.getType()).getRank() == 2)
-      activations.push_back(operand);
-    else if (failed(checkVector(kernel, op, operand, "vector operands")))
+  for (Value operand : op.getEpilogueOperands())
+    if (cast<RankedTensorType>(operand.getType()).getRank() == 1 &&
+        failed(checkVector(kernel, op, operand, "vector operands")))
       return failure();
-  }
-  return checkActivations(kernel, op, activations);
+  return success();
 }
 
 } // namespace
@@ -75,13 +71,13 @@ LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {
     return failure();
   auto op = cast<LinearOp>(kernelOp(kernel));
   PanelAttr panel = weightPanel(kernel, op, op.getWeight());
-  if (!panel || failed(checkActivations(kernel, op, {op.getInput(), op.getResult()})) ||
-      (op.getBias() && failed(checkVector(kernel, op, op.getBias(), "bias"))))
+  if (!panel || (op.getBias() && failed(checkVector(kernel, op, op.getBias(), "bias"))))
     return failure();
   KernelFrame frame(kernel, *grid);
   Projection projection = projectionOf(frame, op.getInput(), op.getWeight(), op.getResult(), panel);
   if (op.getBias())
-    projection.operands.push_back({frame.buffer(op.getBias()), /*perElement=*/false});
+    projection.operands.push_back(
+        {frame.buffer(op.getBias()), frame.builder().getF32Type(), /*perElement=*/false});
   projection.epilogue = [](ImplicitLocOpBuilder &b, ArrayRef<Value> x) -> Value {
     return x.size() == 1 ? x[0] : arith::AddFOp::create(b, x[0], x[1]);
   };
@@ -103,7 +99,9 @@ LogicalResult emitFusedLinearKernel(func::FuncOp kernel, const TileTarget &targe
       projectionOf(frame, op.getInput(), op.getWeights(), op.getResult(), panel);
   for (Value operand : op.getEpilogueOperands()) {
     bool perElement = cast<RankedTensorType>(operand.getType()).getRank() == 2;
-    projection.operands.push_back({frame.buffer(operand), perElement});
+    // Vectors are stored in f32, whatever their logical type.
+    Type element = perElement ? getElementTypeOrSelf(operand) : frame.builder().getF32Type();
+    projection.operands.push_back({frame.buffer(operand), element, perElement});
   }
   projection.load = rowMap(frame, op.getLoadIndex(), op.getLoadGroup());
   projection.store = rowMap(frame, op.getStoreIndex(), op.getStoreGroup());

@@ -10,9 +10,10 @@
 
 namespace mlir::qvl {
 
-/// An operand of an epilogue: f32, one value per column or one per element of the result.
+/// An operand of an epilogue: one value per column or one per element of the result.
 struct EpilogueOperand {
   Value memory;
+  Type element;
   bool perElement;
 };
 
@@ -22,6 +23,7 @@ struct Projection {
   int64_t columns; // N
   PanelAttr panel; // of every weight
   Value input, result;
+  Type inputElement, resultElement;
   SmallVector<Value> weights = {};
   SmallVector<EpilogueOperand> operands = {};
   RowMap load = {}, store = {};
