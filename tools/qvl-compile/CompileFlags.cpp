@@ -115,7 +115,13 @@ std::optional<int> parseTargets(llvm::StringRef list, std::vector<std::string> &
 
 /// One precision for every target, or TARGET=PRECISION for one.
 std::optional<int> parsePrecision(llvm::StringRef precision, Precision &parsed) {
-  precision.consume_front("cpu=");
+  auto [target, ofTarget] = precision.split('=');
+  if (precision.contains('=')) {
+    if (target != "cpu")
+      return usageError("precision '" + precision + "' is for target '" + target +
+                        "', which is not compiled; use cpu=f32 or cpu=bf16");
+    precision = ofTarget;
+  }
   if (precision != "f32" && precision != "bf16")
     return usageError("unknown precision '" + precision + "'; use f32 or bf16");
   parsed = precision == "bf16" ? Precision::BF16 : Precision::F32;
