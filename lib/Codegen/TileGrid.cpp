@@ -82,8 +82,15 @@ FailureOr<TileGrid> tileGrid(func::FuncOp kernel) {
   return TileGrid{argument, shape->dimension, shape->rowsPerTile, shape->columnTiles};
 }
 
+/// The rows of a tile in f32, when they are stored as bf16.
+static int64_t widenedRowsBytes(RankedTensorType input) {
+  return input.getElementType().isBF16() ? 4 * kLinearRows * input.getDimSize(1) : 0;
+}
+
 int64_t scratchBytes(func::FuncOp kernel) {
   return llvm::TypeSwitch<Operation *, int64_t>(kernelOp(kernel))
+      .Case<LinearOp, FusedLinearOp>(
+          [](auto op) { return widenedRowsBytes(cast<RankedTensorType>(op.getInput().getType())); })
       .Case<AttentionOp, CachedAttentionOp>(
           [](auto op) { return AttentionScratch::of(op).bytes(); })
       .Default([](Operation *) { return 0; });

@@ -97,6 +97,8 @@ llvm::Error Compilation::importCheckpoint() {
                                             llvm::Twine(longest) + " tokens");
   qwen2_5_vl::TraceOptions trace;
   trace.pageSize = options.pageSize;
+  if (options.precision == Precision::BF16)
+    trace.activations = DType::BF16;
   module = qwen2_5_vl::traceModel(context, model->config, model->checkpoint, trace);
   if (!module)
     return badInput(options.checkpoint, "the model could not be traced");
@@ -137,10 +139,13 @@ llvm::Error Compilation::writeArtifactFile() {
   FactOptions facts;
   facts.maxContext = options.maxContext;
   facts.pageSize = options.pageSize;
+  bool bf16 = options.precision == Precision::BF16;
+  if (bf16)
+    facts.kvElement = qvlfmt::ElementType::BF16;
   llvm::Expected<qvlfmt::ArtifactT> metadata = describeModel(*model, facts);
   if (!metadata)
     return metadata.takeError();
-  FailureOr<qvlfmt::TargetT> target = encodeTarget(*module, "cpu", "f32");
+  FailureOr<qvlfmt::TargetT> target = encodeTarget(*module, "cpu", bf16 ? "bf16" : "f32");
   FailureOr<std::vector<DeclaredWeight>> weights = declaredWeights(*module);
   if (failed(target) || failed(weights))
     return llvm::createStringError("the compiled module could not be stored");

@@ -64,31 +64,33 @@ Value Tracer::load(const std::string &fullName, llvm::ArrayRef<int64_t> shape, L
   return dialect::LoadOp::create(builder, loc, parameter.op.getTensorType(), fullName);
 }
 
-RankedTensorType Tracer::withColumns(RankedTensorType like, int64_t columns) {
-  return RankedTensorType::get({like.getDimSize(0), columns}, like.getElementType());
+RankedTensorType Tracer::withColumns(RankedTensorType like, int64_t columns, Type element) {
+  return RankedTensorType::get({like.getDimSize(0), columns},
+                               element ? element : like.getElementType());
 }
 
-Tensor Tracer::embed(llvm::StringRef name, Tensor ids, int64_t rows, int64_t columns) {
+Tensor Tracer::embed(llvm::StringRef name, Tensor ids, int64_t rows, int64_t columns,
+                     Type element) {
   Location loc = location(name);
   Value table = load(path(name) + ".weight", {rows, columns}, loc);
-  auto type = RankedTensorType::get({ids.type().getDimSize(0), columns}, builder.getF32Type());
+  auto type = RankedTensorType::get({ids.type().getDimSize(0), columns}, element);
   return {dialect::EmbedOp::create(builder, loc, type, ids.value, table)};
 }
 
-Tensor Tracer::linear(llvm::StringRef name, Tensor x, int64_t columns, bool bias) {
+Tensor Tracer::linear(llvm::StringRef name, Tensor x, int64_t columns, bool bias, Type element) {
   Location loc = location(name);
   Value weight = load(path(name) + ".weight", {columns, x.type().getDimSize(1)}, loc);
   Value biasValue = bias ? load(path(name) + ".bias", {columns}, loc) : Value();
-  return {dialect::LinearOp::create(builder, loc, withColumns(x.type(), columns), x.value, weight,
-                                    biasValue)};
+  return {dialect::LinearOp::create(builder, loc, withColumns(x.type(), columns, element), x.value,
+                                    weight, biasValue)};
 }
 
 Tensor Tracer::linearBy(llvm::StringRef name, Tensor x, llvm::StringRef fullWeightName,
-                        int64_t columns) {
+                        int64_t columns, Type element) {
   Location loc = location(name);
   Value weight = load(fullWeightName.str(), {columns, x.type().getDimSize(1)}, loc);
-  return {dialect::LinearOp::create(builder, loc, withColumns(x.type(), columns), x.value, weight,
-                                    Value())};
+  return {dialect::LinearOp::create(builder, loc, withColumns(x.type(), columns, element), x.value,
+                                    weight, Value())};
 }
 
 Tensor Tracer::rmsNorm(llvm::StringRef name, Tensor x, double eps) {
@@ -137,6 +139,12 @@ Tensor Tracer::silu(llvm::StringRef name, Tensor x) {
 
 Tensor Tracer::gelu(llvm::StringRef name, Tensor x) {
   return {dialect::GeluOp::create(builder, location(name), x.type(), x.value)};
+}
+
+Tensor Tracer::cast(llvm::StringRef name, Tensor x, Type element) {
+  if (x.type().getElementType() == element)
+    return x;
+  return {dialect::CastOp::create(builder, location(name), x.type().clone(element), x.value)};
 }
 
 llvm::SmallVector<Tensor> Tracer::splitHeads(llvm::StringRef name, Tensor x,

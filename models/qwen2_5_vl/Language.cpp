@@ -53,6 +53,7 @@ LogicalResult traceLanguage(ModuleOp module, const TextConfig &config, const Tra
   Tracer trace(module, "language", parameters);
   Builder builder(module.getContext());
   Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
+  Type activation = elementType(*module.getContext(), options.activations);
   LanguageInputs in;
   Tensor ids = trace.input("ids", i32, {kDynamic});
   Tensor positions = trace.input("positions", i32, {3, kDynamic});
@@ -65,7 +66,7 @@ LogicalResult traceLanguage(ModuleOp module, const TextConfig &config, const Tra
   in.slots = trace.input("slots", builder.getI64Type(), {kDynamic});
   Value cache = trace.cacheInput(
       "kv_cache", dialect::CacheType::get(module.getContext(), config.layers, config.kvHeads,
-                                          config.headDim, options.pageSize, f32));
+                                          config.headDim, options.pageSize, activation));
   Tensor logitRows = trace.input("logit_rows", i32, {kDynamic});
   // One function serves prefill (many rows) and decode (few rows of many sequences).
   trace.function()->setAttr("qvl.programs", builder.getStrArrayAttr({"prefill", "decode"}));
@@ -75,7 +76,7 @@ LogicalResult traceLanguage(ModuleOp module, const TextConfig &config, const Tra
     auto scope = trace.scope("model");
     in.table = trace.ropeTable("rotary_emb", positions, config.ropeTheta, config.mropeSection,
                                dialect::FrequencySharing::shared);
-    x = trace.embed("embed_tokens", ids, config.vocabSize, config.hiddenSize);
+    x = trace.embed("embed_tokens", ids, config.vocabSize, config.hiddenSize, activation);
     x = trace.mergeFeatures("merge_features", x, features, featureRows);
     for (int64_t number = 0; number < config.layers; ++number)
       x = decoderLayer(trace, config, in, x, cache, number);
@@ -83,7 +84,7 @@ LogicalResult traceLanguage(ModuleOp module, const TextConfig &config, const Tra
     x = trace.rmsNorm("norm", trace.gatherRows("logit_rows", x, logitRows), config.rmsNormEps);
   }
   StringRef head = config.tieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-  Tensor logits = trace.linearBy("lm_head", x, head, config.vocabSize);
+  Tensor logits = trace.linearBy("lm_head", x, head, config.vocabSize, f32);
   return trace.finish({{"logits", logits}}, cache);
 }
 

@@ -7,6 +7,18 @@ namespace dialect = mlir::qvl;
 
 namespace qvl::qwen2_5_vl {
 
+Type elementType(MLIRContext &context, DType dtype) {
+  switch (dtype) {
+  case DType::BF16:
+    return BFloat16Type::get(&context);
+  case DType::F16:
+    return Float16Type::get(&context);
+  case DType::F32:
+    return Float32Type::get(&context);
+  }
+  llvm_unreachable("every dtype has an element type");
+}
+
 namespace {
 
 /// Declares parameters at the start of a module as they are asked for, each once.
@@ -52,18 +64,6 @@ private:
   llvm::StringMap<dialect::ParameterOp> declared;
 };
 
-Type elementType(MLIRContext &context, DType dtype) {
-  switch (dtype) {
-  case DType::BF16:
-    return BFloat16Type::get(&context);
-  case DType::F16:
-    return Float16Type::get(&context);
-  case DType::F32:
-    return Float32Type::get(&context);
-  }
-  llvm_unreachable("every dtype has an element type");
-}
-
 /// True when the stored shape is `shape`, or flattens to it behind the first dimension (a
 /// convolution kernel).
 bool isStoredAs(ArrayRef<int64_t> stored, ArrayRef<int64_t> shape) {
@@ -80,7 +80,7 @@ OwningOpRef<ModuleOp> traceBoth(MLIRContext &context, const ModelConfig &config,
                       tensor::TensorDialect>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context), "qwen2_5_vl");
   ParameterDeclarations parameters(*module, std::move(describe));
-  LogicalResult vision = traceVision(*module, config.vision, parameters);
+  LogicalResult vision = traceVision(*module, config.vision, options, parameters);
   LogicalResult language = traceLanguage(*module, config.text, options, parameters);
   if (failed(vision) || failed(language))
     return nullptr;

@@ -11,7 +11,14 @@ namespace qvl::qwen2_5_vl {
 /// Choices of a compile that the traced program depends on.
 struct TraceOptions {
   int64_t pageSize = 64; ///< tokens of one KV page
+  /// Activations in memory and the KV cache. bf16 rounds where the reference does, once per op
+  /// (model specification, sections 6.5 and 7.4); pixels, rotary tables, features and logits are
+  /// f32 in any case.
+  DType activations = DType::F32;
 };
+
+/// The type of an element of `dtype`.
+mlir::Type elementType(mlir::MLIRContext &context, DType dtype);
 
 /// Traces @vision: the patch rows of all pictures (or of all clips) of a request to features in
 /// raster order.
@@ -20,7 +27,7 @@ struct TraceOptions {
 /// (window order of groups of four rows), windows i32 [Sw + 1] and frames i32 [Sf + 1] (cumulative
 /// rows) → features f32 [P/4, out_hidden_size]. Model specification, section 6.
 mlir::LogicalResult traceVision(mlir::ModuleOp module, const VisionConfig &config,
-                                ParameterSource parameters);
+                                const TraceOptions &options, ParameterSource parameters);
 
 /// Traces @language: tokens of a ragged batch to logits of the chosen rows.
 ///

@@ -58,18 +58,19 @@ Tensor block(Tracer &trace, const VisionConfig &config, const VisionInputs &in, 
                             config.intermediateSize, /*bias=*/true));
 }
 
-/// Four patches side by side become one token of the language model.
-Tensor merger(Tracer &trace, const VisionConfig &config, Tensor x) {
+/// Four patches side by side become one token of the language model, of elements of type `element`.
+Tensor merger(Tracer &trace, const VisionConfig &config, Tensor x, Type element) {
   auto scope = trace.scope("merger");
   Tensor merged =
       trace.mergeRows("merge", trace.rmsNorm("ln_q", x, config.normEps), config.patchesPerToken());
   Tensor hidden = trace.gelu("mlp.1", trace.linear("mlp.0", merged, config.mergedSize(), true));
-  return trace.linear("mlp.2", hidden, config.outHiddenSize, true);
+  return trace.linear("mlp.2", hidden, config.outHiddenSize, true, element);
 }
 
 } // namespace
 
-LogicalResult traceVision(ModuleOp module, const VisionConfig &config, ParameterSource parameters) {
+LogicalResult traceVision(ModuleOp module, const VisionConfig &config, const TraceOptions &options,
+                          ParameterSource parameters) {
   Tracer trace(module, "vision", parameters);
   Builder builder(module.getContext());
   Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
@@ -84,10 +85,12 @@ LogicalResult traceVision(ModuleOp module, const VisionConfig &config, Parameter
   int64_t section = config.headDim / 4;
   in.table = trace.ropeTable("rotary_pos_emb", positions, config.ropeTheta, {section, section},
                              dialect::FrequencySharing::per_axis);
-  Tensor x = trace.linear("patch_embed.proj", in.pixels, config.hiddenSize, /*bias=*/false);
+  Tensor pixels = trace.cast("patch_embed.cast", in.pixels,
+                             elementType(*module.getContext(), options.activations));
+  Tensor x = trace.linear("patch_embed.proj", pixels, config.hiddenSize, /*bias=*/false);
   for (int64_t number = 0; number < config.depth; ++number)
     x = block(trace, config, in, x, number);
-  return trace.finish({{"features", merger(trace, config, x)}});
+  return trace.finish({{"features", merger(trace, config, x, f32)}});
 }
 
 } // namespace qvl::qwen2_5_vl

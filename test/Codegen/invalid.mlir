@@ -63,22 +63,6 @@ qvlx.kernel @two_weights_in_order buffers(3) scalars(2) scratch(0) {
 
 // -----
 
-qvlx.kernel @rows_in_bf16 buffers(4) scalars(3) scratch(0) {
-  // expected-error @+1 {{qvl.fused_linear is generated for f32 activations only}}
-  func.func @rows_in_bf16(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>
-      {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 32, pad_k = 64>},
-      %r: tensor<?x32xbf16>) -> tensor<?x32xf32> {
-    %y = qvl.fused_linear %x, (%w) with(%r) : tensor<?x64xf32>, (tensor<32x64xf32>) with(tensor<?x32xbf16>) -> tensor<?x32xf32> {
-    ^bb0(%a: f32, %c: f32):
-      %0 = arith.addf %a, %c : f32
-      qvl.yield %0 : f32
-    }
-    return %y : tensor<?x32xf32>
-  }
-}
-
-// -----
-
 qvlx.kernel @one_weight_in_turns buffers(3) scalars(2) scratch(0) {
   // expected-error @+1 {{qvl.linear needs a weight in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k}}
   func.func @one_weight_in_turns(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>

@@ -3,7 +3,7 @@
 
     plan.py BUILD_DIR ARTIFACT_DIR
 
-ARTIFACT_DIR holds shapes-vl.qvl. Requests are random, from a fixed seed: pictures of any size,
+ARTIFACT_DIR and its folder bf16 hold shapes-vl.qvl. Requests are random, from a fixed seed: pictures of any size,
 one, two or none, prompts of any length, chunks, pixel limits, lengths of the answer.
 """
 
@@ -20,6 +20,7 @@ from pictures import write_png
 from qvl_run import Results, Tool, artifact, text
 
 CASES = 36
+BF16_CASES = 12
 WORDS = "what colour is the small ring beside a large square count all shapes 17 é ß 雪".split()
 
 
@@ -173,15 +174,18 @@ def main():
     results = Results()
     folder = tempfile.mkdtemp(prefix="qvl-plan-")
 
-    def run(name, case, *case_arguments):
+    def run(name, case, *case_arguments, model="shapes-vl.qvl"):
         results.run(name, lambda: case(
-            Planner(Tool(arguments.build), artifact(arguments.artifacts, "shapes-vl.qvl")),
+            Planner(Tool(arguments.build), artifact(arguments.artifacts, model)),
             *case_arguments))
 
     try:
         requests = Requests(folder)
         for number in range(CASES):
             run(f"request {number}", agrees, requests.options(number))
+        for number in range(CASES, CASES + BF16_CASES):
+            run(f"request {number}, bf16", agrees, requests.options(number),
+                model=os.path.join("bf16", "shapes-vl.qvl"))
         picture = write_png(os.path.join(folder, "large.png"), 640, 480)
         run("limits of pixels", variants, picture)
         run("full context", full_context)

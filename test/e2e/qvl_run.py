@@ -75,7 +75,7 @@ def artifact(folder, name):
 
 
 def read_safetensors(path):
-    """Tensors by name; those of bf16, which NumPy lacks, are left out."""
+    """Tensors by name; those of bf16, which NumPy lacks, become f32."""
     kinds = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "I64": np.int64}
     with open(path, "rb") as file:
         size, = struct.unpack("<Q", file.read(8))
@@ -87,6 +87,10 @@ def read_safetensors(path):
             begin, end = entry["data_offsets"]
             tensors[name] = np.frombuffer(data[begin:end], kinds[entry["dtype"]]).reshape(
                 entry["shape"])
+        elif name != "__metadata__" and entry["dtype"] == "BF16":
+            begin, end = entry["data_offsets"]
+            bits = np.frombuffer(data[begin:end], np.uint16).astype(np.uint32) << 16
+            tensors[name] = bits.view(np.float32).reshape(entry["shape"])
     return tensors
 
 

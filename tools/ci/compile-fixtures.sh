@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles the checkpoints of the tests to BUILD_DIR/test-artifacts (default BUILD_DIR: build), and unfused to its folder
-# no-fuse. Exits 1 if one fails.
+# Compiles the checkpoints of the tests to BUILD_DIR/test-artifacts (default BUILD_DIR: build), and to its folders no-fuse,
+# bf16 and bf16-no-fuse unfused, with bf16 activations, and both. Exits 1 if one fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -15,7 +15,7 @@ compile_all() {
   for checkpoint in models/shapes-vl test/e2e/goldens/checkpoints/mini_f32 test/e2e/goldens/checkpoints/mini_bf16; do
     artifact="$folder/$(basename "$checkpoint").qvl"
     rm -f "$artifact"
-    if "$build_dir/bin/qvl-compile" "$checkpoint" -o "$artifact" --precision=f32 "$@"; then
+    if "$build_dir/bin/qvl-compile" "$checkpoint" -o "$artifact" "$@"; then
       echo "compiled $checkpoint $*: $(stat -c %s "$artifact") bytes"
     else
       echo "FAILED to compile $checkpoint $*" >&2
@@ -24,6 +24,8 @@ compile_all() {
   done
 }
 
-compile_all test-artifacts
-compile_all test-artifacts/no-fuse --no-fuse
+compile_all test-artifacts --precision=f32
+compile_all test-artifacts/no-fuse --precision=f32 --no-fuse
+compile_all test-artifacts/bf16 --precision=bf16
+compile_all test-artifacts/bf16-no-fuse --precision=bf16 --no-fuse
 exit "$status"

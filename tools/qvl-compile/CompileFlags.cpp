@@ -33,7 +33,7 @@ struct Flags {
       cl::cat(category)};
   cl::opt<std::string> precision{
       "precision", cl::init("f32"), cl::value_desc("f32|bf16|TARGET=..."),
-      cl::desc("Arithmetic of activations (default f32 over the stored weights)"),
+      cl::desc("Activations and KV cache in memory (default f32); sums are f32 in any case"),
       cl::cat(category)};
   cl::opt<std::string> maxContext{
       "max-context", cl::value_desc("N"),
@@ -113,16 +113,19 @@ std::optional<int> parseTargets(llvm::StringRef list, std::vector<std::string> &
   return std::nullopt;
 }
 
-std::optional<int> parsePrecision(llvm::StringRef precision) {
-  precision.consume_front("cpu=");
-  if (precision == "f32")
-    return std::nullopt;
-  if (precision == "bf16") {
-    llvm::errs() << "qvl-compile: precision bf16 is not available for cpu in this build; use "
-                    "--precision=f32\n";
-    return 1;
+/// One precision for every target, or TARGET=PRECISION for one.
+std::optional<int> parsePrecision(llvm::StringRef precision, Precision &parsed) {
+  auto [target, ofTarget] = precision.split('=');
+  if (precision.contains('=')) {
+    if (target != "cpu")
+      return usageError("precision '" + precision + "' is for target '" + target +
+                        "', which is not compiled; use cpu=f32 or cpu=bf16");
+    precision = ofTarget;
   }
-  return usageError("unknown precision '" + precision + "'; use f32 or bf16");
+  if (precision != "f32" && precision != "bf16")
+    return usageError("unknown precision '" + precision + "'; use f32 or bf16");
+  parsed = precision == "bf16" ? Precision::BF16 : Precision::F32;
+  return std::nullopt;
 }
 
 /// What to compile, and to where.
@@ -204,7 +207,7 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
     return code;
   if (std::optional<int> code = parseTargets(flags.target, options.featureSets))
     return code;
-  if (std::optional<int> code = parsePrecision(flags.precision))
+  if (std::optional<int> code = parsePrecision(flags.precision, options.precision))
     return code;
   if (std::optional<int> code = parseNumbers(flags, options))
     return code;

@@ -45,10 +45,9 @@ LogicalResult GatherRowsOp::reifyResultShapes(OpBuilder &builder,
 LogicalResult MergeFeaturesOp::verify() {
   // merge_features_c1
   RankedTensorType features = typeOf(getFeatures()), embeddings = typeOf(getEmbeddings());
-  if (features.getDimSize(1) != embeddings.getDimSize(1) ||
-      features.getElementType() != embeddings.getElementType())
-    return emitOpError() << "features " << features
-                         << " must have the columns and elements of the embeddings " << embeddings;
+  if (features.getDimSize(1) != embeddings.getDimSize(1))
+    return emitOpError() << "features " << features << " must have the columns of the embeddings "
+                         << embeddings;
   return success();
 }
 

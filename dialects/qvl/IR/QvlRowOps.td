@@ -42,8 +42,9 @@ def Qvl_MergeFeaturesOp : Qvl_TensorOp<"merge_features", [AllTypesMatch<["embedd
   let summary = "Vision features over the embeddings of their placeholders";
   let description = [{
     `result[t, :] = feature_rows[t] < 0 ? embeddings[t, :] : features[feature_rows[t], :]` (model specification, section 7.1).
+    Features of another element type are converted to that of the embeddings.
 
-    * `merge_features_c1`: `features` has the columns and element type of `embeddings`.
+    * `merge_features_c1`: `features` has the columns of `embeddings`.
 
     ```mlir
     %y = qvl.merge_features %x, %features, %rows : tensor<?x192xf32>, tensor<?x192xf32>, tensor<?xi32>

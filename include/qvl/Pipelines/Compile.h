@@ -12,15 +12,19 @@
 
 namespace qvl {
 
+/// The numeric modes of architecture.md, section 3.
+enum class Precision { F32, BF16 };
+
 /// What to compile and how. Paths are local.
 struct CompileOptions {
   std::string checkpoint; ///< directory
   std::string output;     ///< the .qvl file, or the MLIR of an earlier phase ("-": stdout)
   Phase compileTo = Phase::Artifact;
   std::vector<std::string>
-      featureSets;        ///< of target cpu: "v3", "v4"; empty: all that are generated
-  int64_t maxContext = 0; ///< tokens of one sequence; 0: the checkpoint's maximum
-  int64_t pageSize = 128; ///< tokens of one KV page: 64 or 128
+      featureSets; ///< of target cpu: "v3", "v4"; empty: all that are generated
+  Precision precision = Precision::F32; ///< of activations and the KV cache
+  int64_t maxContext = 0;               ///< tokens of one sequence; 0: the checkpoint's maximum
+  int64_t pageSize = 128;               ///< tokens of one KV page: 64 or 128
   bool fuse = true;
   bool fusionReport = false; ///< print what was fused where, and what was missed and why
   std::string dumpPhasesTo;  ///< directory for NN-PHASE.mlir; empty: nothing

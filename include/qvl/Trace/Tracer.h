@@ -67,10 +67,13 @@ public:
   // Each of these appends one op. `name` ends the location's module path; a linear and a norm carry
   // the name of their parameters' module, `name`.weight and `name`.bias.
 
-  Tensor embed(llvm::StringRef name, Tensor ids, int64_t rows, int64_t columns);
-  Tensor linear(llvm::StringRef name, Tensor x, int64_t columns, bool bias);
+  Tensor embed(llvm::StringRef name, Tensor ids, int64_t rows, int64_t columns, mlir::Type element);
+  /// `element` is the element type of the result, that of `x` by default.
+  Tensor linear(llvm::StringRef name, Tensor x, int64_t columns, bool bias,
+                mlir::Type element = {});
   /// A projection by a parameter that another module owns (a tied head).
-  Tensor linearBy(llvm::StringRef name, Tensor x, llvm::StringRef fullWeightName, int64_t columns);
+  Tensor linearBy(llvm::StringRef name, Tensor x, llvm::StringRef fullWeightName, int64_t columns,
+                  mlir::Type element = {});
   Tensor rmsNorm(llvm::StringRef name, Tensor x, double eps);
   Tensor mergeFeatures(llvm::StringRef name, Tensor embeddings, Tensor features,
                        Tensor featureRows);
@@ -82,6 +85,8 @@ public:
   Tensor mul(llvm::StringRef name, Tensor a, Tensor b);
   Tensor silu(llvm::StringRef name, Tensor x);
   Tensor gelu(llvm::StringRef name, Tensor x);
+  /// `x` with elements of type `element`: `x` itself when it has them.
+  Tensor cast(llvm::StringRef name, Tensor x, mlir::Type element);
   llvm::SmallVector<Tensor> splitHeads(llvm::StringRef name, Tensor x,
                                        llvm::ArrayRef<int64_t> heads, int64_t headDim);
   Tensor ropeTable(llvm::StringRef name, Tensor positions, double theta,
@@ -111,8 +116,9 @@ private:
   mlir::Value argument(llvm::StringRef name, mlir::Type type);
   /// Loads the parameter of that full name; null (and the trace fails) when there is none.
   mlir::Value load(const std::string &fullName, llvm::ArrayRef<int64_t> shape, mlir::Location loc);
-  /// Like `like`, with other columns.
-  static mlir::RankedTensorType withColumns(mlir::RankedTensorType like, int64_t columns);
+  /// Like `like`, with other columns and perhaps other elements.
+  static mlir::RankedTensorType withColumns(mlir::RankedTensorType like, int64_t columns,
+                                            mlir::Type element = {});
 
   mlir::func::FuncOp func;
   mlir::OpBuilder builder;

@@ -25,7 +25,8 @@ public:
   AttentionEmitter(func::FuncOp kernel, AttentionOp op, const TileGrid &grid,
                    const TileTarget &target)
       : frame(kernel, grid), b(frame.builder()), target(target), layout(AttentionScratch::of(op)),
-        rowStride(op.getType().getDimSize(1)), scratch(frame.scratch()),
+        element(op.getQuery().getType().getElementType()), rowStride(op.getType().getDimSize(1)),
+        scratch(frame.scratch()),
         softmax(b, target, layout, scratch, op.getScale().convertToDouble(), keyBlocks(op)),
         query(frame.buffer(op.getQuery())), key(frame.buffer(op.getKey())),
         value(frame.buffer(op.getValue())), segments(frame.buffer(op.getSegments())),
@@ -45,13 +46,14 @@ private:
   void transposeInRegisters(MutableArrayRef<Value> square);
   Value headOf(Value buffer, Value row, Value head) {
     Value offset = sum(b, product(b, row, rowStride), product(b, head, layout.headDim));
-    return elementPointer(b, b.getF32Type(), buffer, offset);
+    return elementPointer(b, element, buffer, offset);
   }
 
   KernelFrame frame;
   ImplicitLocOpBuilder &b;
   const TileTarget &target;
   AttentionScratch layout;
+  Type element;      // of heads
   int64_t rowStride; // elements of a row of heads
   Value scratch;
   OnlineSoftmax softmax;
@@ -117,14 +119,19 @@ void AttentionEmitter::emitSegment(Value head, Value first, Value end, Value row
   forLoop(b, first, end, kKeyBlock, [&](Value blockBegin) {
     Value count = minimum(b, difference(b, end, blockBegin), constantIndex(b, kKeyBlock));
     transposeKeys(headOf(key, blockBegin, head), count);
-    KeyBlock block{softmax.scratchRow(layout.keys(), zero, 0), kKeyBlock,
-                   headOf(value, blockBegin, head), rowStride, count};
+    KeyBlock block{softmax.scratchRow(layout.keys(), zero, 0),
+                   b.getF32Type(),
+                   kKeyBlock,
+                   headOf(value, blockBegin, head),
+                   element,
+                   rowStride,
+                   count};
     forLoop(b, zero, paddedRows, tileRows, [&](Value row) {
       Value queries = softmax.scratchRow(layout.queries(), row, layout.paddedHeadDim());
       softmax.addBlock({queries, layout.paddedHeadDim(), row, tileRows}, block);
     });
   });
-  softmax.finish(rows, headOf(result, rowBegin, head), rowStride);
+  softmax.finish(rows, headOf(result, rowBegin, head), element, rowStride);
 }
 
 void AttentionEmitter::copyQueries(Value source, Value rows, Value paddedRows) {
@@ -135,8 +142,8 @@ void AttentionEmitter::copyQueries(Value source, Value rows, Value paddedRows) {
       store(b, vectorOf(v), elementPointer(b, f32, target, v * this->target.lanes()));
   };
   forLoop(b, constantIndex(b, 0), rows, 1, [&](Value row) {
-    Value head = elementPointer(b, f32, source, product(b, row, rowStride));
-    fill(row, [&](int64_t v) { return softmax.loadHead(head, v); });
+    Value head = elementPointer(b, element, source, product(b, row, rowStride));
+    fill(row, [&](int64_t v) { return softmax.loadHead(head, element, v); });
   });
   Value zero = constantFloat(b, target.vectorType(b.getContext()), 0.0);
   forLoop(b, rows, paddedRows, 1, [&](Value row) { fill(row, [&](int64_t) { return zero; }); });
@@ -152,17 +159,20 @@ void AttentionEmitter::transposeKeys(Value source, Value count) {
                           sum(b, sum(b, product(b, d, kKeyBlock), key), layout.keys()));
   };
   forLoop(b, zero, wholeKeys, lanes, [&](Value key) {
-    Value heads = elementPointer(b, f32, source, product(b, key, rowStride));
+    Value heads = elementPointer(b, element, source, product(b, key, rowStride));
     forLoop(b, zero, constantIndex(b, wholeHead), lanes, [&](Value d) {
-      transposeSquare(elementPointer(b, f32, heads, d), place(key, d), lanes);
+      transposeSquare(elementPointer(b, element, heads, d), place(key, d), lanes);
     });
     if (Value d = constantIndex(b, wholeHead); wholeHead < layout.headDim)
-      transposeSquare(elementPointer(b, f32, heads, d), place(key, d), layout.headDim - wholeHead);
+      transposeSquare(elementPointer(b, element, heads, d), place(key, d),
+                      layout.headDim - wholeHead);
   });
   forLoop(b, wholeKeys, count, 1, [&](Value key) {
-    Value head = elementPointer(b, f32, source, product(b, key, rowStride));
+    Value head = elementPointer(b, element, source, product(b, key, rowStride));
+    auto one = VectorType::get({1}, f32);
     forLoop(b, zero, constantIndex(b, layout.headDim), 1, [&](Value d) {
-      store(b, load(b, f32, elementPointer(b, f32, head, d)), place(key, d));
+      Value pointer = elementPointer(b, element, head, d);
+      store(b, loadFloats(b, one, element, pointer), place(key, d));
     });
   });
 }
@@ -175,8 +185,8 @@ void AttentionEmitter::transposeSquare(Value source, Value destination, int64_t 
   Value mask = width < lanes ? laneMask(b, lanes, constantIndex(b, width)) : Value();
   SmallVector<Value> square;
   for (int64_t key = 0; key < lanes; ++key) {
-    Value pointer = elementPointer(b, f32, source, key * rowStride);
-    square.push_back(mask ? maskedLoad(b, type, pointer, mask) : load(b, type, pointer));
+    Value pointer = elementPointer(b, element, source, key * rowStride);
+    square.push_back(loadFloats(b, type, element, pointer, mask));
   }
   transposeInRegisters(square);
   for (int64_t d = 0; d < width; ++d)
@@ -209,8 +219,6 @@ LogicalResult emitAttentionKernel(func::FuncOp kernel, const TileTarget &target)
   if (failed(grid))
     return failure();
   auto op = cast<AttentionOp>(kernelOp(kernel));
-  if (!op.getType().getElementType().isF32())
-    return kernel.emitError("qvl.attention is generated for f32 activations only");
   AttentionEmitter(kernel, op, *grid, target).emit();
   return success();
 }

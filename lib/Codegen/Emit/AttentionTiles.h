@@ -23,14 +23,16 @@ inline constexpr int64_t kWidestLanes = 16;
 struct AttentionScratch {
   int64_t rows; // query rows whose state is kept
   int64_t headDim;
-  bool copiesOperands; // segment attention: queries are padded and keys transposed into scratch
+  bool copiesQueries; // to pad them (segment attention) or to widen them (bf16)
+  bool copiesKeys;    // segment attention: keys are transposed
 
   static AttentionScratch of(AttentionOp op) {
-    return {kAttentionRows, op.getQuery().getType().getDimSize(2), true};
+    return {kAttentionRows, op.getQuery().getType().getDimSize(2), true, true};
   }
   static AttentionScratch of(CachedAttentionOp op) {
     auto query = op.getQuery().getType();
-    return {query.getDimSize(1) / op.getCache().getType().getKvHeads(), query.getDimSize(2), false};
+    return {query.getDimSize(1) / op.getCache().getType().getKvHeads(), query.getDimSize(2),
+            query.getElementType().isBF16(), false};
   }
 
   int64_t paddedHeadDim() const { return llvm::alignTo(headDim, kWidestLanes); }
@@ -48,7 +50,10 @@ struct AttentionScratch {
   /// [headDim][kKeyBlock]: keys of the block.
   int64_t keys() const { return queries() + rows * paddedHeadDim(); }
 
-  int64_t bytes() const { return 4 * (copiesOperands ? keys() + headDim * kKeyBlock : queries()); }
+  int64_t bytes() const {
+    int64_t elements = copiesQueries ? keys() : queries();
+    return 4 * (copiesKeys ? keys() + headDim * kKeyBlock : elements);
+  }
 };
 
 } // namespace mlir::qvl

@@ -32,6 +32,7 @@ private:
     return loadIndex(b, elementPointer(b, b.getI32Type(), frame.buffer(list), position));
   }
   void emitRow(Value head, Value row);
+  Value widenQueries(Value queries);
   KeyBlock blockAt(Value sequence, Value head, Value firstKey, Value keys);
 
   KernelFrame frame;
@@ -51,7 +52,10 @@ void CachedAttentionEmitter::emitRow(Value head, Value row) {
   Value inCall = difference(b, row, entry(op.getRowOffsets(), sequence));
   Value keys = sum(b, sum(b, entry(op.getCacheLengths(), sequence), inCall), 1);
   Value offset = sum(b, product(b, row, rowStride), product(b, head, group * headDim));
-  Value queries = elementPointer(b, b.getF32Type(), frame.buffer(op.getQuery()), offset);
+  Type element = op.getType().getElementType();
+  Value queries = elementPointer(b, element, frame.buffer(op.getQuery()), offset);
+  if (element.isBF16())
+    queries = widenQueries(queries);
   Value heads = constantIndex(b, group);
   softmax.reset(heads);
   forLoop(b, constantIndex(b, 0), keys, kKeyBlock, [&](Value firstKey) {
@@ -62,13 +66,29 @@ void CachedAttentionEmitter::emitRow(Value head, Value row) {
       softmax.addBlock({start, headDim, constantIndex(b, first), rows}, block);
     }
   });
-  softmax.finish(heads, elementPointer(b, b.getF32Type(), frame.resultBuffer(0), offset), headDim);
+  softmax.finish(heads, elementPointer(b, element, frame.resultBuffer(0), offset), element,
+                 headDim);
+}
+
+/// Copies the query heads of a row, which lie behind each other, to scratch memory as f32.
+Value CachedAttentionEmitter::widenQueries(Value queries) {
+  Value copy = softmax.scratchRow(scratchLayout.queries(), constantIndex(b, 0), 0);
+  int64_t elements = scratchLayout.rows * scratchLayout.headDim, lanes = target.lanes();
+  VectorType type = target.vectorType(b.getContext());
+  for (int64_t start = 0; start < elements; start += lanes) {
+    Value mask = start + lanes <= elements ? Value()
+                                           : laneMask(b, lanes, constantIndex(b, elements - start));
+    Value heads = loadFloats(b, type, b.getBF16Type(),
+                             elementPointer(b, b.getBF16Type(), queries, start), mask);
+    storeFloats(b, heads, b.getF32Type(), elementPointer(b, b.getF32Type(), copy, start), mask);
+  }
+  return copy;
 }
 
 /// The block of keys at token `firstKey`, which lies in one page: the cache type makes pages hold a
 /// multiple of kKeyBlock tokens.
 KeyBlock CachedAttentionEmitter::blockAt(Value sequence, Value head, Value firstKey, Value keys) {
-  Type f32 = b.getF32Type();
+  Type element = cacheType.getElement();
   Value width = frame.size(op.getBlockTable(), 1);
   Value inTable = sum(b, product(b, sequence, width), quotient(b, firstKey, cacheType.getPage()));
   Value page = entry(op.getBlockTable(), inTable);
@@ -78,8 +98,13 @@ KeyBlock CachedAttentionEmitter::blockAt(Value sequence, Value head, Value first
   Value valueOffset = sum(b, cacheLayout.values(b, page, layer, head),
                           product(b, inPage, cacheLayout.valueStride()));
   Value count = minimum(b, difference(b, keys, firstKey), constantIndex(b, kKeyBlock));
-  return {elementPointer(b, f32, cache, keyOffset), cacheLayout.keyStride(),
-          elementPointer(b, f32, cache, valueOffset), cacheLayout.valueStride(), count};
+  return {elementPointer(b, element, cache, keyOffset),
+          element,
+          cacheLayout.keyStride(),
+          elementPointer(b, element, cache, valueOffset),
+          element,
+          cacheLayout.valueStride(),
+          count};
 }
 
 } // namespace
@@ -89,10 +114,6 @@ LogicalResult emitCachedAttentionKernel(func::FuncOp kernel, const TileTarget &t
   if (failed(grid))
     return failure();
   auto op = cast<CachedAttentionOp>(kernelOp(kernel));
-  CacheType cache = op.getCache().getType();
-  if (!op.getType().getElementType().isF32() || !cache.getElement().isF32())
-    return kernel.emitError(
-        "qvl.cached_attention is generated for f32 activations and caches only");
   CachedAttentionEmitter(kernel, op, *grid, target).emit();
   return success();
 }

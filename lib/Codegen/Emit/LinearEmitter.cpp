@@ -5,6 +5,9 @@
 // one) emit the same chain, so a row's result does not depend on its neighbours (contract C10). Two
 // weights lie in turns in the same panels, so that a tile reads them like one; their accumulators
 // come apart in front of the epilogue.
+//
+// Rows of bf16 are widened into scratch memory once per tile of the grid, for all its panels; the
+// register tiles read f32 in any case.
 
 #include "Loops.h"
 #include "Projection.h"
@@ -39,6 +42,8 @@ private:
   int64_t panels() const {
     return llvm::divideCeil(weightCount * projection.columns, panel.getN());
   }
+  void widenRows(Value rowBegin, Value rowEnd);
+  TileRows inputRows(Value row, int64_t rows);
   void emitForm(TileForm form, Value firstPanel, Value panelCount, Value rowBegin, Value rowEnd);
   void emitColumns(TileForm form, Value firstColumn, Value lastColumn, Value rowBegin,
                    Value rowEnd);
@@ -49,7 +54,6 @@ private:
                MutableArrayRef<Value> sums);
   void storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums);
   SmallVector<Value> separateWeights(ArrayRef<Value> sums);
-  Value loadLanes(Value pointer, Value mask);
 
   KernelFrame &frame;
   ImplicitLocOpBuilder &b;
@@ -57,6 +61,8 @@ private:
   const Projection &projection;
   PanelAttr panel;
   int64_t lineElements, weightCount;
+  Value widened;      // rows of the tile in f32 [rows][depth] when the input is bf16
+  Value firstTileRow; // of the tile of the grid
 };
 
 void LinearEmitter::emit() {
@@ -64,6 +70,8 @@ void LinearEmitter::emit() {
     Value firstPanel = product(b, columnTile, kPanelsPerTile);
     Value panelsLeft = difference(b, constantIndex(b, panels()), firstPanel);
     Value panelCount = minimum(b, panelsLeft, constantIndex(b, kPanelsPerTile));
+    if (projection.inputElement.isBF16())
+      widenRows(rowBegin, rowEnd);
     Value row = rowBegin;
     for (TileForm form : target.linearForms()) {
       Value formRows = roundDown(b, difference(b, rowEnd, row), form.rows);
@@ -72,6 +80,40 @@ void LinearEmitter::emit() {
       row = next;
     }
   });
+}
+
+/// Copies rows [rowBegin, rowEnd) of the input to scratch memory as f32, without their row map.
+void LinearEmitter::widenRows(Value rowBegin, Value rowEnd) {
+  Type f32 = b.getF32Type();
+  int64_t depth = projection.depth, whole = depth / target.lanes() * target.lanes();
+  VectorType type = target.vectorType(b.getContext());
+  widened = frame.scratch();
+  firstTileRow = rowBegin;
+  forLoop(b, rowBegin, rowEnd, 1, [&](Value row) {
+    TileRows source(b, projection.load, projection.inputElement, projection.input, depth, row, 1,
+                    constantIndex(b, 0));
+    TileRows copy(b, {}, f32, widened, depth, difference(b, row, rowBegin), 1, constantIndex(b, 0));
+    auto copyVector = [&](Value column, Value mask) {
+      Value from = source.advanced(b, column).pointer(b, 0, 0);
+      storeFloats(b, loadFloats(b, type, projection.inputElement, from, mask), f32,
+                  copy.advanced(b, column).pointer(b, 0, 0), mask);
+    };
+    forLoop(b, constantIndex(b, 0), constantIndex(b, whole), target.lanes(),
+            [&](Value column) { copyVector(column, {}); });
+    if (whole < depth)
+      copyVector(constantIndex(b, whole),
+                 laneMask(b, target.lanes(), constantIndex(b, depth - whole)));
+  });
+}
+
+/// The rows [row, row + rows) of the input in f32.
+TileRows LinearEmitter::inputRows(Value row, int64_t rows) {
+  Value start = constantIndex(b, 0);
+  if (widened)
+    return TileRows(b, {}, b.getF32Type(), widened, projection.depth,
+                    difference(b, row, firstTileRow), rows, start);
+  return TileRows(b, projection.load, b.getF32Type(), projection.input, projection.depth, row, rows,
+                  start);
 }
 
 /// Rows [rowBegin, rowEnd), a multiple of the form's rows, times the panels of the tile. A form of
@@ -99,9 +141,8 @@ void LinearEmitter::emitColumns(TileForm form, Value firstColumn, Value lastColu
 }
 
 void LinearEmitter::emitTile(TileForm form, Value row, Value firstColumn) {
-  TileRows inputRows(b, projection.load, projection.input, projection.depth, row, form.rows,
-                     constantIndex(b, 0));
-  SmallVector<Value> sums = sumOverDepth(form, inputRows, tileColumns(form, firstColumn));
+  SmallVector<Value> sums =
+      sumOverDepth(form, inputRows(row, form.rows), tileColumns(form, firstColumn));
   if (weightCount == 1)
     return storeTile(form, row, firstColumn, sums);
   TileForm halved{form.rows, form.vectors / 2};
@@ -183,25 +224,21 @@ void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &
   }
 }
 
-/// One vector, or the lanes of `mask` when there is one.
-Value LinearEmitter::loadLanes(Value pointer, Value mask) {
-  VectorType type = target.vectorType(b.getContext());
-  return mask ? maskedLoad(b, type, pointer, mask) : load(b, type, pointer);
-}
-
 /// The epilogue on finished sums: for each of the form's vectors of result columns, one of each
 /// weight. Operands per column are loaded once for all rows.
 void LinearEmitter::storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums) {
   int64_t columns = projection.columns;
-  auto tileRows = [&](const RowMap &map, Value memory) {
-    return TileRows(b, map, memory, columns, row, form.rows, firstColumn);
+  VectorType type = target.vectorType(b.getContext());
+  auto tileRows = [&](const RowMap &map, Type element, Value memory) {
+    return TileRows(b, map, element, memory, columns, row, form.rows, firstColumn);
   };
-  TileRows resultRows = tileRows(projection.store, projection.result);
+  TileRows resultRows = tileRows(projection.store, projection.resultElement, projection.result);
   SmallVector<TileRows> operandRows; // a vector is a matrix of one row
   for (const EpilogueOperand &operand : projection.operands)
-    operandRows.push_back(operand.perElement ? tileRows({}, operand.memory)
-                                             : TileRows(b, {}, operand.memory, columns,
-                                                        constantIndex(b, 0), 1, firstColumn));
+    operandRows.push_back(operand.perElement
+                              ? tileRows({}, operand.element, operand.memory)
+                              : TileRows(b, {}, operand.element, operand.memory, columns,
+                                         constantIndex(b, 0), 1, firstColumn));
   bool partial = weightCount * columns % panel.getN() != 0;
   Value columnsLeft = difference(b, constantIndex(b, columns), firstColumn);
   for (int64_t v = 0; v < form.vectors; ++v) {
@@ -210,19 +247,18 @@ void LinearEmitter::storeTile(TileForm form, Value row, Value firstColumn, Array
     Value mask = partial ? laneMask(b, target.lanes(), left) : Value();
     SmallVector<Value> perColumn;
     for (auto [operand, rows] : llvm::zip(projection.operands, operandRows))
-      perColumn.push_back(operand.perElement ? Value() : loadLanes(rows.pointer(b, 0, lane), mask));
+      perColumn.push_back(operand.perElement ? Value()
+                                             : loadFloats(b, type, operand.element,
+                                                          rows.pointer(b, 0, lane), mask));
     for (int64_t r = 0; r < form.rows; ++r) {
       SmallVector<Value> arguments;
       for (int64_t w = 0; w < weightCount; ++w)
         arguments.push_back(sums[(r * form.vectors + v) * weightCount + w]);
-      for (auto [loaded, rows] : llvm::zip(perColumn, operandRows))
-        arguments.push_back(loaded ? loaded : loadLanes(rows.pointer(b, r, lane), mask));
-      Value element = projection.epilogue(b, arguments);
-      Value pointer = resultRows.pointer(b, r, lane);
-      if (mask)
-        maskedStore(b, element, pointer, mask);
-      else
-        store(b, element, pointer);
+      for (auto [operand, loaded, rows] : llvm::zip(projection.operands, perColumn, operandRows))
+        arguments.push_back(
+            loaded ? loaded : loadFloats(b, type, operand.element, rows.pointer(b, r, lane), mask));
+      storeFloats(b, projection.epilogue(b, arguments), projection.resultElement,
+                  resultRows.pointer(b, r, lane), mask);
     }
   }
 }

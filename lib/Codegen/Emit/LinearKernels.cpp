@@ -29,12 +29,6 @@ PanelAttr weightPanel(func::FuncOp kernel, Operation *op, Value weight, int64_t 
   return nullptr;
 }
 
-LogicalResult checkActivations(func::FuncOp kernel, Operation *op, ValueRange activations) {
-  if (llvm::all_of(activations, [](Value v) { return getElementTypeOrSelf(v).isF32(); }))
-    return success();
-  return kernel.emitError() << op->getName() << " is generated for f32 activations only";
-}
-
 /// A vector is a stored parameter.
 LogicalResult checkVector(func::FuncOp kernel, Operation *op, Value vector, StringRef role) {
   auto flat = dyn_cast_or_null<FlatAttr>(encodingOf(vector));
@@ -46,8 +40,14 @@ LogicalResult checkVector(func::FuncOp kernel, Operation *op, Value vector, Stri
 Projection projectionOf(KernelFrame &frame, Value input, Value weight, Value result,
                         PanelAttr panel) {
   auto columns = [](Value v) { return cast<RankedTensorType>(v.getType()).getDimSize(1); };
-  return {columns(input),      columns(result),      panel,
-          frame.buffer(input), frame.buffer(weight), frame.resultBuffer(0)};
+  return {columns(input),
+          columns(result),
+          panel,
+          frame.buffer(input),
+          frame.buffer(weight),
+          frame.resultBuffer(0),
+          getElementTypeOrSelf(input),
+          getElementTypeOrSelf(result)};
 }
 
 RowMap rowMap(KernelFrame &frame, Value index, std::optional<uint64_t> group) {
@@ -55,14 +55,11 @@ RowMap rowMap(KernelFrame &frame, Value index, std::optional<uint64_t> group) {
 }
 
 LogicalResult checkOperands(func::FuncOp kernel, FusedLinearOp op) {
-  SmallVector<Value> activations{op.getInput(), op.getResult()};
-  for (Value operand : op.getEpilogueOperands()) {
-    if (cast<RankedTensorType>(operand.getType()).getRank() == 2)
-      activations.push_back(operand);
-    else if (failed(checkVector(kernel, op, operand, "vector operands")))
+  for (Value operand : op.getEpilogueOperands())
+    if (cast<RankedTensorType>(operand.getType()).getRank() == 1 &&
+        failed(checkVector(kernel, op, operand, "vector operands")))
       return failure();
-  }
-  return checkActivations(kernel, op, activations);
+  return success();
 }
 
 } // namespace
@@ -73,13 +70,13 @@ LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {
     return failure();
   auto op = cast<LinearOp>(kernelOp(kernel));
   PanelAttr panel = weightPanel(kernel, op, op.getWeight(), 1);
-  if (!panel || failed(checkActivations(kernel, op, {op.getInput(), op.getResult()})) ||
-      (op.getBias() && failed(checkVector(kernel, op, op.getBias(), "bias"))))
+  if (!panel || (op.getBias() && failed(checkVector(kernel, op, op.getBias(), "bias"))))
     return failure();
   KernelFrame frame(kernel, *grid);
   Projection projection = projectionOf(frame, op.getInput(), op.getWeight(), op.getResult(), panel);
   if (op.getBias())
-    projection.operands.push_back({frame.buffer(op.getBias()), /*perElement=*/false});
+    projection.operands.push_back(
+        {frame.buffer(op.getBias()), frame.builder().getF32Type(), /*perElement=*/false});
   projection.epilogue = [](ImplicitLocOpBuilder &b, ArrayRef<Value> x) -> Value {
     return x.size() == 1 ? x[0] : arith::AddFOp::create(b, x[0], x[1]);
   };
@@ -100,7 +97,9 @@ LogicalResult emitFusedLinearKernel(func::FuncOp kernel, const TileTarget &targe
   Projection projection = projectionOf(frame, op.getInput(), op.getWeight(), op.getResult(), panel);
   for (Value operand : op.getEpilogueOperands()) {
     bool perElement = cast<RankedTensorType>(operand.getType()).getRank() == 2;
-    projection.operands.push_back({frame.buffer(operand), perElement});
+    // Vectors are stored in f32, whatever their logical type.
+    Type element = perElement ? getElementTypeOrSelf(operand) : frame.builder().getF32Type();
+    projection.operands.push_back({frame.buffer(operand), element, perElement});
   }
   projection.load = rowMap(frame, op.getLoadIndex(), op.getLoadGroup());
   projection.store = rowMap(frame, op.getStoreIndex(), op.getStoreGroup());

@@ -37,10 +37,9 @@ Value OnlineSoftmax::headMask(int64_t vector) {
   return left >= target.lanes() ? Value() : laneMask(b, target.lanes(), constantIndex(b, left));
 }
 
-Value OnlineSoftmax::loadHead(Value head, int64_t vector) {
-  Value pointer = elementPointer(b, b.getF32Type(), head, vector * target.lanes());
-  Value mask = headMask(vector);
-  return mask ? maskedLoad(b, vectorType(), pointer, mask) : load(b, vectorType(), pointer);
+Value OnlineSoftmax::loadHead(Value head, Type element, int64_t vector) {
+  Value pointer = elementPointer(b, element, head, vector * target.lanes());
+  return loadFloats(b, vectorType(), element, pointer, headMask(vector));
 }
 
 Value OnlineSoftmax::scratchRow(int64_t part, Value row, int64_t stride) {
@@ -81,12 +80,13 @@ void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, 
   int64_t vectors = target.attentionForm().vectors, lanes = target.lanes();
   SmallVector<Value> zeros(rows.rows * vectors, constantFloat(b, vectorType(), 0.0));
   auto addProducts = [&](Value d, MutableArrayRef<Value> scores) {
-    Value keys =
-        elementPointer(b, f32, block.keys, sum(b, product(b, d, block.keyStride), firstKey));
+    Value keys = elementPointer(b, block.keyElement, block.keys,
+                                sum(b, product(b, d, block.keyStride), firstKey));
     Value queries = elementPointer(b, f32, rows.queries, d);
     SmallVector<Value> k;
     for (int64_t v = 0; v < vectors; ++v)
-      k.push_back(load(b, vectorType(), elementPointer(b, f32, keys, v * lanes)));
+      k.push_back(loadFloats(b, vectorType(), block.keyElement,
+                             elementPointer(b, block.keyElement, keys, v * lanes)));
     for (int64_t r = 0; r < rows.rows; ++r) {
       Value q = load(b, f32, elementPointer(b, f32, queries, r * rows.stride));
       Value qs = vector::BroadcastOp::create(b, vectorType(), q);
@@ -190,11 +190,12 @@ void OnlineSoftmax::emitValues(const QueryRows &rows, const KeyBlock &block, int
   }
   Value scoreRow = scratchRow(layout.scores(), rows.first, kKeyBlock);
   auto addKey = [&](Value key, MutableArrayRef<Value> sums) {
-    Value head = elementPointer(b, f32, block.values, product(b, key, block.valueStride));
+    Value head =
+        elementPointer(b, block.valueElement, block.values, product(b, key, block.valueStride));
     Value column = elementPointer(b, f32, scoreRow, key);
     SmallVector<Value> values;
     for (int64_t v = 0; v < vectors; ++v)
-      values.push_back(loadHead(head, firstVector + v));
+      values.push_back(loadHead(head, block.valueElement, firstVector + v));
     for (int64_t r = 0; r < rows.rows; ++r) {
       Value p = load(b, f32, elementPointer(b, f32, column, r * kKeyBlock));
       Value ps = vector::BroadcastOp::create(b, vectorType(), p);
@@ -207,7 +208,7 @@ void OnlineSoftmax::emitValues(const QueryRows &rows, const KeyBlock &block, int
     store(b, value, pointer);
 }
 
-void OnlineSoftmax::finish(Value rows, Value result, int64_t stride) {
+void OnlineSoftmax::finish(Value rows, Value result, Type element, int64_t stride) {
   Type f32 = b.getF32Type();
   forLoop(b, constantIndex(b, 0), rows, 1, [&](Value row) {
     Value lanes = load(b, vectorType(), scratchRow(layout.sums(), row, kWidestLanes));
@@ -215,15 +216,12 @@ void OnlineSoftmax::finish(Value rows, Value result, int64_t stride) {
         combineLanes(b, lanes, [&](Value x, Value y) { return arith::AddFOp::create(b, x, y); });
     Value totals = vector::BroadcastOp::create(b, vectorType(), total);
     Value output = scratchRow(layout.output(), row, layout.paddedHeadDim());
-    Value resultRow = elementPointer(b, f32, result, product(b, row, stride));
+    Value resultRow = elementPointer(b, element, result, product(b, row, stride));
     for (int64_t v = 0; v < headVectors(); ++v) {
       Value weighted = load(b, vectorType(), elementPointer(b, f32, output, v * target.lanes()));
       Value quotient = arith::DivFOp::create(b, weighted, totals);
-      Value pointer = elementPointer(b, f32, resultRow, v * target.lanes());
-      if (Value mask = headMask(v))
-        maskedStore(b, quotient, pointer, mask);
-      else
-        store(b, quotient, pointer);
+      Value pointer = elementPointer(b, element, resultRow, v * target.lanes());
+      storeFloats(b, quotient, element, pointer, headMask(v));
     }
   });
 }

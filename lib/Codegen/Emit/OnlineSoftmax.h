@@ -11,9 +11,11 @@ namespace mlir::qvl {
 /// One block of at most kKeyBlock keys and values of a head. Keys lie transposed, so that the lanes
 /// of a vector are keys; lanes behind `count` are read but do not count, whatever they hold.
 struct KeyBlock {
-  Value keys; // f32 [head_dim][keyStride]
+  Value keys;      // [head_dim][keyStride]
+  Type keyElement; // f32 or bf16
   int64_t keyStride;
-  Value values; // f32 [count][valueStride], only head_dim elements of a row are read
+  Value values;      // [count][valueStride], only head_dim elements of a row are read
+  Type valueElement; // f32 or bf16
   int64_t valueStride;
   Value count; // from 1 to kKeyBlock
 };
@@ -43,15 +45,17 @@ public:
   void reset(Value rows);
   /// Adds a block of keys to the state of some rows.
   void addBlock(const QueryRows &rows, const KeyBlock &block);
-  /// Stores the result of rows [0, rows): row `r` at `result + r * stride`, head_dim elements each.
-  void finish(Value rows, Value result, int64_t stride);
+  /// Stores the result of rows [0, rows): row `r` at `result + r * stride`, head_dim elements each,
+  /// of type `element`.
+  void finish(Value rows, Value result, Type element, int64_t stride);
 
   /// Vectors of a head, the last of which may be partial, and the mask of the elements of vector
   /// `v` (null when all count).
   int64_t headVectors() const { return llvm::divideCeil(layout.headDim, target.lanes()); }
   Value headMask(int64_t vector);
-  /// Loads vector `v` of a head; lanes behind its end are zero and not read.
-  Value loadHead(Value head, int64_t vector);
+  /// Loads vector `v` of a head of type `element` as f32; lanes behind its end are zero and not
+  /// read.
+  Value loadHead(Value head, Type element, int64_t vector);
   /// A place in scratch memory: element `row * stride` of a part.
   Value scratchRow(int64_t part, Value row, int64_t stride);
 

@@ -10,9 +10,10 @@
 
 namespace mlir::qvl {
 
-/// An operand of an epilogue: f32, one value per column or one per element of the result.
+/// An operand of an epilogue: one value per column or one per element of the result.
 struct EpilogueOperand {
   Value memory;
+  Type element;
   bool perElement;
 };
 
@@ -23,6 +24,7 @@ struct Projection {
   int64_t columns; // N, of the result
   PanelAttr panel;
   Value input, weight, result;
+  Type inputElement, resultElement;
   SmallVector<EpilogueOperand> operands = {};
   RowMap load = {}, store = {};
   /// The result of a tile's vector from its accumulators (one per weight) and operands.

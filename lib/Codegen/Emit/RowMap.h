@@ -29,31 +29,32 @@ struct RowMap {
 /// Addresses of the rows of a tile, computed once: a pointer for each run of neighbouring rows.
 class TileRows {
 public:
-  /// Rows [row, row + rows) of a matrix of `columns` f32 columns at `base`, from `firstColumn` on.
-  /// `row` is a multiple of `rows`.
-  TileRows(ImplicitLocOpBuilder &b, const RowMap &map, Value base, int64_t columns, Value row,
-           int64_t rows, Value firstColumn)
-      : columns(columns), run(map.runLength(rows)) {
+  /// Rows [row, row + rows) of a matrix of `columns` columns of `element` at `base`, from
+  /// `firstColumn` on. `row` is a multiple of `rows`.
+  TileRows(ImplicitLocOpBuilder &b, const RowMap &map, Type element, Value base, int64_t columns,
+           Value row, int64_t rows, Value firstColumn)
+      : element(element), columns(columns), run(map.runLength(rows)) {
     for (int64_t start = 0; start < rows; start += run) {
       Value place = sum(b, product(b, map(b, sum(b, row, start)), columns), firstColumn);
-      starts.push_back(elementPointer(b, b.getF32Type(), base, place));
+      starts.push_back(elementPointer(b, element, base, place));
     }
   }
 
   /// The address of element `column` of row `row` of the tile.
   Value pointer(ImplicitLocOpBuilder &b, int64_t row, int64_t column) const {
-    return elementPointer(b, b.getF32Type(), starts[row / run], row % run * columns + column);
+    return elementPointer(b, element, starts[row / run], row % run * columns + column);
   }
   /// The same rows, `distance` columns further.
   TileRows advanced(ImplicitLocOpBuilder &b, Value distance) const {
     TileRows result(*this);
     for (Value &start : result.starts)
-      start = elementPointer(b, b.getF32Type(), start, distance);
+      start = elementPointer(b, element, start, distance);
     return result;
   }
 
 private:
   SmallVector<Value> starts;
+  Type element;
   int64_t columns, run;
 };
 

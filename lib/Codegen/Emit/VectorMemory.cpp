@@ -10,6 +10,38 @@ unsigned alignmentOf(Type type) { return getElementTypeOrSelf(type).getIntOrFloa
 
 Type pointerType(ImplicitLocOpBuilder &b) { return LLVM::LLVMPointerType::get(b.getContext()); }
 
+/// A splat of a 32-bit word in the lanes of `type`.
+Value wordSplat(ImplicitLocOpBuilder &b, VectorType type, uint32_t value) {
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, APInt(32, value)));
+}
+
+/// A bf16 is the high half of an f32.
+Value widenBf16(ImplicitLocOpBuilder &b, Value bits, VectorType type) {
+  VectorType words = type.clone(b.getI32Type());
+  Value high =
+      arith::ShLIOp::create(b, arith::ExtUIOp::create(b, words, bits), wordSplat(b, words, 16));
+  return arith::BitcastOp::create(b, type, high);
+}
+
+/// The bits of the nearest bf16, ties to even. In integers: most targets have no instruction for
+/// it, and LLVM would call a library.
+Value roundToBf16(ImplicitLocOpBuilder &b, Value value) {
+  auto type = cast<VectorType>(value.getType());
+  VectorType words = type.clone(b.getI32Type());
+  Value sixteen = wordSplat(b, words, 16);
+  Value bits = arith::BitcastOp::create(b, words, value);
+  Value odd =
+      arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, sixteen), wordSplat(b, words, 1));
+  Value bias = arith::AddIOp::create(b, odd, wordSplat(b, words, 0x7fff));
+  Value rounded = arith::AddIOp::create(b, bits, bias);
+  // Rounding could carry the bits of a NaN over to a number.
+  Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
+  Value quiet = wordSplat(b, words, 0x7fc00000);
+  Value chosen = arith::SelectOp::create(b, isNaN, quiet, rounded);
+  return arith::TruncIOp::create(b, type.clone(b.getI16Type()),
+                                 arith::ShRUIOp::create(b, chosen, sixteen));
+}
+
 } // namespace
 
 Value constantIndex(ImplicitLocOpBuilder &b, int64_t value) {
@@ -69,6 +101,22 @@ Value maskedLoad(ImplicitLocOpBuilder &b, VectorType type, Value pointer, Value 
 
 void maskedStore(ImplicitLocOpBuilder &b, Value value, Value pointer, Value mask) {
   LLVM::MaskedStoreOp::create(b, value, pointer, mask, alignmentOf(value.getType()));
+}
+
+Value loadFloats(ImplicitLocOpBuilder &b, VectorType type, Type element, Value pointer,
+                 Value mask) {
+  VectorType stored = element.isBF16() ? type.clone(b.getI16Type()) : type;
+  Value value = mask ? maskedLoad(b, stored, pointer, mask) : load(b, stored, pointer);
+  return element.isBF16() ? widenBf16(b, value, type) : value;
+}
+
+void storeFloats(ImplicitLocOpBuilder &b, Value value, Type element, Value pointer, Value mask) {
+  if (element.isBF16())
+    value = roundToBf16(b, value);
+  if (mask)
+    maskedStore(b, value, pointer, mask);
+  else
+    store(b, value, pointer);
 }
 
 } // namespace mlir::qvl

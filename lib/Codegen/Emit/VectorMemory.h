@@ -23,6 +23,15 @@ Value loadIndex(ImplicitLocOpBuilder &b, Value pointer);
 /// Stores a scalar or vector with the alignment of its element.
 void store(ImplicitLocOpBuilder &b, Value value, Value pointer);
 
+/// Loads activations, f32 or bf16, as vectors of f32. With a mask, the other lanes are zero and not
+/// read.
+Value loadFloats(ImplicitLocOpBuilder &b, VectorType type, Type element, Value pointer,
+                 Value mask = {});
+/// Stores a vector of f32 as activations, f32 or bf16; bf16 rounds to nearest even and keeps NaN.
+/// With a mask, the other lanes are not written.
+void storeFloats(ImplicitLocOpBuilder &b, Value value, Type element, Value pointer,
+                 Value mask = {});
+
 /// Lanes below `count` (of type index).
 Value laneMask(ImplicitLocOpBuilder &b, int64_t lanes, Value count);
 /// Loads the lanes of the mask and zeroes the others, which are not read.

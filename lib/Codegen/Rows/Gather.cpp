@@ -1,6 +1,6 @@
 // Rows picked by number: data movement, exact for every bit pattern.
 
-#include "lib/Codegen/Emit/IndexArithmetic.h"
+#include "lib/Codegen/Emit/Loops.h"
 #include "lib/Codegen/Rows/RowEmitters.h"
 #include "lib/Codegen/Rows/RowLoops.h"
 
@@ -53,10 +53,18 @@ void emitRow(KernelFrame &frame, MergeFeaturesOp op, Value row) {
   Type element = elementOf(op.getResult());
   Value number = rowNumber(frame, op.getFeatureRows(), row);
   Value none = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, constantIndex(b, 0));
-  Value embedding = rowPointer(b, element, frame.buffer(op.getEmbeddings()), row, columns);
-  Value feature = rowPointer(b, element, frame.buffer(op.getFeatures()), number, columns);
-  copyElements(b, element, arith::SelectOp::create(b, none, embedding, feature),
-               rowPointer(b, element, frame.resultBuffer(0), row, columns), columns);
+  Value result = rowPointer(b, element, frame.resultBuffer(0), row, columns);
+  auto copyFrom = [&](Value tensor, Value from) {
+    Type source = elementOf(tensor);
+    convertElements(b, source, rowPointer(b, source, frame.buffer(tensor), from, columns), element,
+                    result, columns);
+  };
+  auto branch = scf::IfOp::create(b, none, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  copyFrom(op.getEmbeddings(), row);
+  b.setInsertionPointToStart(branch.elseBlock());
+  copyFrom(op.getFeatures(), number);
 }
 
 void emitRow(KernelFrame &frame, RegroupOp op, Value row) {

@@ -52,9 +52,20 @@ void copyElements(ImplicitLocOpBuilder &b, Type element, Value from, Value to, i
 void convertElements(ImplicitLocOpBuilder &b, Type fromElement, Value from, Type toElement,
                      Value to, int64_t count) {
   forEachChunk(b, count, kChunk, [&](Value offset, int64_t width) {
+    Value source = elementPointer(b, fromElement, from, offset);
+    Value target = elementPointer(b, toElement, to, offset);
+    if (toElement.isBF16()) {
+      // As integers: LLVM may merge the stores of two branches, and a bf16 that is chosen between
+      // goes through f32 and a library function on targets without bf16.
+      auto type = VectorType::get({width}, b.getF32Type());
+      if (fromElement == toElement)
+        store(b, load(b, type.clone(b.getI16Type()), source), target);
+      else
+        storeFloats(b, loadFloats(b, type, fromElement, source), toElement, target);
+      return;
+    }
     auto type = VectorType::get({width}, fromElement);
-    Value value = load(b, type, elementPointer(b, fromElement, from, offset));
-    store(b, convertFloat(b, value, toElement), elementPointer(b, toElement, to, offset));
+    store(b, convertFloat(b, load(b, type, source), toElement), target);
   });
 }
 

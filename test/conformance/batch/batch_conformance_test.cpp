@@ -236,11 +236,15 @@ INSTANTIATE_TEST_SUITE_P(
     Models, BatchConformanceTest,
     ::testing::Values(Fixture{"shapes-vl.qvl", "models/samples/01-describe.png"},
                       Fixture{"mini_f32.qvl", "test/e2e/goldens/media/small.png"},
-                      Fixture{"mini_bf16.qvl", "test/e2e/goldens/media/small.png"}),
+                      Fixture{"mini_bf16.qvl", "test/e2e/goldens/media/small.png"},
+                      Fixture{"bf16/shapes-vl.qvl", "models/samples/01-describe.png"},
+                      Fixture{"bf16/mini_f32.qvl", "test/e2e/goldens/media/small.png"},
+                      Fixture{"bf16/mini_bf16.qvl", "test/e2e/goldens/media/small.png"},
+                      Fixture{"bf16-no-fuse/mini_bf16.qvl", "test/e2e/goldens/media/small.png"}),
     [](const testing::TestParamInfo<Fixture> &info) {
       std::string name = info.param.artifact;
       name = name.substr(0, name.find('.'));
-      std::replace(name.begin(), name.end(), '-', '_');
+      std::replace_if(name.begin(), name.end(), [](char c) { return c == '-' || c == '/'; }, '_');
       return name;
     });
 

@@ -23,6 +23,7 @@ struct CacheShape {
   int64_t group; // query heads per key head
   int64_t headDim;
   int64_t page;
+  std::string element = "f32"; // of queries, cache and result
   double scale() const { return 1 / std::sqrt(double(headDim)); }
   int64_t heads() const { return kvHeads * group; }
   int64_t columns() const { return heads() * headDim; }
@@ -31,11 +32,12 @@ struct CacheShape {
 };
 
 std::string kernelText(const CacheShape &s) {
-  std::string query =
-      "tensor<?x" + std::to_string(s.heads()) + "x" + std::to_string(s.headDim) + "xf32>";
-  std::string rows = "tensor<?x" + std::to_string(s.columns()) + "xf32>";
+  std::string query = "tensor<?x" + std::to_string(s.heads()) + "x" + std::to_string(s.headDim) +
+                      "x" + s.element + ">";
+  std::string rows = "tensor<?x" + std::to_string(s.columns()) + "x" + s.element + ">";
   std::string cache = "!qvl.cache<" + std::to_string(kLayers) + ", " + std::to_string(s.kvHeads) +
-                      ", " + std::to_string(s.headDim) + ", " + std::to_string(s.page) + ", f32>";
+                      ", " + std::to_string(s.headDim) + ", " + std::to_string(s.page) + ", " +
+                      s.element + ">";
   std::string list = "tensor<?xi32>", table = "tensor<?x?xi32>";
   return "func.func @cached_attention(%q: " + query + ", %c: " + cache +
          ", %layer: index, %o: " + list + ", %s: " + list + ", %l: " + list + ", %t: " + table +
@@ -44,6 +46,23 @@ std::string kernelText(const CacheShape &s) {
          "= " +
          std::to_string(s.scale()) + " : f64} : " + query + ", " + cache + ", " + list + ", " +
          list + ", " + list + ", " + table + " -> " + rows + "\n  return %r : " + rows + "\n}\n";
+}
+
+/// Memory of numbers in the element type of a shape, and back.
+GuardedBuffer encode(const CacheShape &s, const std::vector<float> &values) {
+  if (s.element == "f32")
+    return GuardedBuffer::of<float>(values);
+  std::vector<uint16_t> bits(values.size());
+  std::transform(values.begin(), values.end(), bits.begin(), toBf16);
+  return GuardedBuffer::of<uint16_t>(bits);
+}
+std::vector<float> decode(const CacheShape &s, const GuardedBuffer &buffer) {
+  if (s.element == "f32")
+    return {buffer.as<float>().begin(), buffer.as<float>().end()};
+  std::vector<float> values(buffer.as<uint16_t>().size());
+  std::transform(buffer.as<uint16_t>().begin(), buffer.as<uint16_t>().end(), values.begin(),
+                 fromBf16);
+  return values;
 }
 
 /// One sequence: its tokens' keys and values of every kv head, and the queries of its last tokens.
@@ -112,12 +131,12 @@ protected:
 
   std::vector<float> run(const CompiledKernel &kernel, const CacheShape &s, const Call &call,
                          int64_t piece = 1 << 20) {
-    auto query = GuardedBuffer::of<float>(call.query), cache = GuardedBuffer::of<float>(call.cache);
+    GuardedBuffer query = encode(s, call.query), cache = encode(s, call.cache);
     auto offsets = GuardedBuffer::of<int32_t>(call.rowOffsets),
          sequences = GuardedBuffer::of<int32_t>(call.rowSequence);
     auto lengths = GuardedBuffer::of<int32_t>(call.cacheLengths),
          table = GuardedBuffer::of<int32_t>(call.blockTable);
-    GuardedBuffer result(call.rows() * s.columns() * sizeof(float));
+    GuardedBuffer result(call.rows() * s.columns() * (s.element == "f32" ? 4 : 2));
     void *buffers[] = {query.data(),   cache.data(), offsets.data(), sequences.data(),
                        lengths.data(), table.data(), result.data()};
     int64_t batch = call.cacheLengths.size();
@@ -127,7 +146,7 @@ protected:
     for (int64_t begin = 0; begin < tiles; begin += piece)
       kernel.run(buffers, scalars, begin, std::min(tiles, begin + piece));
     EXPECT_TRUE(result.intact());
-    return {result.as<float>().begin(), result.as<float>().end()};
+    return decode(s, result);
   }
 
   std::vector<double> evaluate(const CacheShape &s, const std::vector<CallPart> &parts,
@@ -230,6 +249,24 @@ TEST_P(CachedAttentionKernel, AnySplitOfTheGridGivesTheSameBits) {
     EXPECT_EQ(std::memcmp(run(*kernel, s, call, piece).data(), whole.data(),
                           whole.size() * sizeof(float)),
               0);
+}
+
+/// In bf16 only memory is narrow: the result is that of the kernel for f32, rounded.
+TEST_P(CachedAttentionKernel, Bf16GivesTheRoundedResultOfF32) {
+  for (const CacheShape &wide : kShapes) {
+    CacheShape narrow = wide;
+    narrow.element = "bf16";
+    Sequence a = sequence(wide, 150), b = sequence(wide, 3), c = sequence(wide, 64);
+    Call call = layOut(wide, {{&a, 141, 150}, {&b, 2, 3}, {&c, 0, 64}});
+    for (auto *values : {&call.query, &call.cache})
+      for (float &value : *values)
+        value = fromBf16(toBf16(value));
+    std::vector<float> expected = run(*compile(kernelText(wide)), wide, call);
+    for (float &value : expected)
+      value = fromBf16(toBf16(value));
+    EXPECT_EQ(run(*compile(kernelText(narrow)), narrow, call), expected)
+        << "group " << wide.group << " head_dim " << wide.headDim;
+  }
 }
 
 QVL_INSTANTIATE_KERNEL_TESTS(CachedAttentionKernel);

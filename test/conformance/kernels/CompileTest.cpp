@@ -131,12 +131,6 @@ TEST_F(CompileX86, NamesWhatItCannotCompile) {
               "  %y = qvl.silu %x : tensor<?x64xf32>\n  %z = qvl.silu %y : tensor<?x64xf32>\n"
               "  return %z : tensor<?x64xf32>\n}\n"),
       HasSubstr("one qvl op"));
-  EXPECT_THAT(
-      errorOf("func.func @k(%q: tensor<?x2x16xbf16>, %s: tensor<?xi32>) -> tensor<?x32xbf16> {\n"
-              "  %r = qvl.attention %q, %q, %q segments(%s) {scale = 0.25 : f64} : "
-              "tensor<?x2x16xbf16>, "
-              "tensor<?xi32> -> tensor<?x32xbf16>\n  return %r : tensor<?x32xbf16>\n}\n"),
-      HasSubstr("f32 activations only"));
 }
 
 TEST_F(CompileX86, LintFindsCallsOfTheMathLibrary) {

@@ -113,7 +113,7 @@ func.func @gather_rows_c1_rows(%x: tensor<?x4xf32>, %rows: tensor<3xi32>) {
 // -----
 
 func.func @merge_features_c1(%x: tensor<?x4xf32>, %features: tensor<?x5xf32>, %rows: tensor<?xi32>) {
-  // expected-error@below {{'qvl.merge_features' op features 'tensor<?x5xf32>' must have the columns and elements of the embeddings 'tensor<?x4xf32>'}}
+  // expected-error@below {{'qvl.merge_features' op features 'tensor<?x5xf32>' must have the columns of the embeddings 'tensor<?x4xf32>'}}
   %y = qvl.merge_features %x, %features, %rows : tensor<?x4xf32>, tensor<?x5xf32>, tensor<?xi32>
   return
 }
