@@ -147,12 +147,12 @@ llvm::Error Compilation::writeArtifactFile() {
   ArtifactDescription description;
   description.metadata = std::move(*metadata);
   description.metadata.targets.push_back(std::make_unique<qvlfmt::TargetT>(std::move(*target)));
-  for (const DeclaredWeight &weight : *weights) {
+  for (DeclaredWeight &weight : *weights) {
     llvm::Expected<std::vector<TensorInfo>> sources = findSources(model->checkpoint, weight);
     if (!sources)
       return sources.takeError();
-    description.weights.push_back(
-        {weight.name, Shape(ArrayRef(weight.shape)), weight.encoding, std::move(*sources)});
+    description.weights.push_back({weight.name, Shape(ArrayRef(weight.shape)), weight.encoding,
+                                   std::move(*sources), std::move(weight.recipe)});
   }
   ArtifactWriteOptions writing;
   writing.progress = [&](uint64_t done, uint64_t total) { progress(Phase::Artifact, done, total); };

@@ -51,7 +51,7 @@ def FuseQkvPass : Pass<"qvl-fuse-qkv", "::mlir::ModuleOp"> {
     %hq = qvl.split_heads %q {head_dim = 32, heads = [6]}
     // after
     qvl.parameter @self_attn.qkv_proj.weight : tensor<320x192xbf16>
-        recipe(<["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"], rows = [192, 64, 64]>)
+        recipe(#qvl.concat<["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"], rows = [192, 64, 64]>)
     %w = qvl.load @self_attn.qkv_proj.weight : tensor<320x192xbf16>
     %y = qvl.linear %x, %w bias %b …
     %hq, %hk, %hv = qvl.split_heads %y {head_dim = 32, heads = [6, 2, 2]}
