@@ -31,6 +31,8 @@ void buildFusePipeline(OpPassManager &pm) {
   // qvl-fuse-qkv makes comes before the rotations that join it.
   pm.addPass(mlir::qvl::createFuseSpatialMergePass());
   pm.addPass(mlir::qvl::createFuseRotaryPass());
+  // Widens the rows between two projections, so every projection must have its epilogue.
+  pm.addPass(mlir::qvl::createPadReductionPass());
   // Layers load tables and constants anew; one of each is left for outlining. Nothing is folded
   // yet: folding rounds constants of epilogues to f32, and the fused model is to be the traced one
   // in f64.

@@ -187,6 +187,35 @@ def FuseRotaryPass : Pass<"qvl-fuse-rotary", "::mlir::ModuleOp"> {
   ];
 }
 
+def PadReductionPass : Pass<"qvl-pad-reduction", "::mlir::ModuleOp"> {
+  let summary = "Reductions over whole vectors, by zeros";
+  let description = [{
+    A projection whose reduction size K is no multiple of 8 gets zero columns in its weight, and the projection that makes its input zero
+    rows in its weights and zeros in its biases, by recipe. K then is a multiple of 32, the rows of one panel, which the producer computes
+    anyway, and of 64 from 1024 on, the depth of a tensor core's tile. The results do not change by a bit: the columns that are new hold
+    the epilogue of zeros, which is zero (`silu(0) · 0`), and are multiplied by zero at the end of the chain of sums.
+
+    Rows that come from elsewhere (an argument, a norm, whose mean has K as its divisor, attention) keep their columns: a missed remark.
+
+    ```mlir
+    // before
+    qvl.parameter @gate : tensor<3420x1280xbf16>
+    qvl.parameter @down : tensor<1280x3420xbf16>
+    %h = qvl.fused_linear %x, (%gate, %up) with(%bg, %bu) … -> tensor<?x3420xf32> { … }
+    %y = qvl.fused_linear %h, (%down) with(%b, %r) : tensor<?x3420xf32>, …
+    // after
+    qvl.parameter @gate : tensor<3456x1280xbf16> recipe(#qvl.pad<"gate", tensor<3420x1280xbf16>>)
+    qvl.parameter @down : tensor<1280x3456xbf16> recipe(#qvl.pad<"down", tensor<1280x3420xbf16>>)
+    %h = qvl.fused_linear %x, (%gate, %up) with(%bg, %bu) … -> tensor<?x3456xf32> { … }
+    %y = qvl.fused_linear %h, (%down) with(%b, %r) : tensor<?x3456xf32>, …
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "reductions padded">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
   let summary = "Choose the stored form of every parameter";
   let description = [{
