@@ -39,7 +39,7 @@ public:
     context.loadAllAvailableDialects();
     context.setThreadPool(threads);
     if (options.fusionReport)
-      summary.listen(context);
+      summary.listen(context, {options.foldStillFrames});
   }
 
   llvm::Error run() {
@@ -108,7 +108,7 @@ llvm::Error Compilation::runPipeline(Phase phase) {
   PassManager pm(&context);
   pm.enableVerifier(true);
   if (phase == Phase::Fuse && options.fuse)
-    buildFusePipeline(pm);
+    buildFusePipeline(pm, {options.foldStillFrames});
   if (phase == Phase::Outline)
     buildOutlinePipeline(pm);
   if (phase == Phase::Codegen)

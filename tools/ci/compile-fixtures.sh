@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles the checkpoints of the tests to BUILD_DIR/test-artifacts (default BUILD_DIR: build), and unfused to its folder
-# no-fuse. Exits 1 if one fails.
+# Compiles the checkpoints of the tests to BUILD_DIR/test-artifacts (default BUILD_DIR: build), unfused to its folder
+# no-fuse, and with a program for pictures to its folder still. Exits 1 if one fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -26,4 +26,5 @@ compile_all() {
 
 compile_all test-artifacts
 compile_all test-artifacts/no-fuse --no-fuse
+compile_all test-artifacts/still --fold-still-frames
 exit "$status"

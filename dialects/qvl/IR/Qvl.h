@@ -35,6 +35,9 @@ namespace mlir::qvl {
 /// Discardable attribute of an entry function's argument or result: its name in the artifact (a
 /// string).
 inline constexpr llvm::StringLiteral kNameAttr = "qvl.name";
+/// Discardable attribute of an entry function's argument whose rows are patches: the sizes of the
+/// axes of a row, channels, frames and pixels (three i64).
+inline constexpr llvm::StringLiteral kPatchAxesAttr = "qvl.patch_axes";
 /// Discardable attribute of a kernel function's weight argument: its stored form (#qvl.panel or
 /// #qvl.flat).
 inline constexpr llvm::StringLiteral kEncodingAttr = "qvl.encoding";

@@ -216,6 +216,33 @@ def PadReductionPass : Pass<"qvl-pad-reduction", "::mlir::ModuleOp"> {
   ];
 }
 
+def FoldStillFramesPass : Pass<"qvl-fold-still-frames", "::mlir::ModuleOp"> {
+  let summary = "A second entry for pictures, whose frames are equal";
+  let description = [{
+    The patch rows of a picture hold it once for each frame of a temporal patch. A function with an argument of patch rows (`qvl.patch_axes`)
+    gets a copy `NAME_still` for such rows: it takes the columns of the first frame alone, and the weight of the projection that reads them
+    is the sum of the frames' slices, by recipe, in f32. The runtime takes this entry for a call without a video. Results are those of
+    the plain entry but for the rounding of the sums. The pass is an option of phase fuse.
+
+    ```mlir
+    // before
+    func.func @vision(%pixels: tensor<?x1176xf32> {qvl.patch_axes = array<i64: 3, 2, 196>}, …) {
+      %w = qvl.load @proj : tensor<1280x1176xbf16>
+      %x = qvl.fused_linear %pixels, (%w) …
+    // after: the same, and
+    qvl.parameter @proj.still : tensor<1280x588xf32>
+        recipe(#qvl.sum<#qvl.convert<"proj", tensor<1280x1176xbf16>>, tensor<1280x1176xf32>, axes = [3, 2, 196]>)
+    func.func @vision_still(%pixels: tensor<?x588xf32>, …) {
+      %w = qvl.load @proj.still : tensor<1280x588xf32>
+      %x = qvl.fused_linear %pixels, (%w) …
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "entries for still frames made">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
   let summary = "Choose the stored form of every parameter";
   let description = [{
