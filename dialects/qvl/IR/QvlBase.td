@@ -103,22 +103,6 @@ def Qvl_FlatAttr : AttrDef<Qvl_Dialect, "Flat"> {
   let assemblyFormat = "`<` $element `>`";
 }
 
-def Qvl_ConcatAttr : AttrDef<Qvl_Dialect, "Concat"> {
-  let mnemonic = "concat";
-  let summary = "Recipe of a parameter: tensors of the checkpoint one below the other";
-  let description = [{
-    Names tensors of the checkpoint files, in order, whose rows (elements of a vector) together are the parameter's, and how many rows
-    each has. They have the parameter's element type and columns; each is read once, while the artifact is written.
-
-    ```mlir
-    #qvl.concat<["model.layers.0.self_attn.q_proj.bias", "model.layers.0.self_attn.k_proj.bias"], rows = [192, 64]>
-    ```
-  }];
-  let parameters = (ins "::mlir::ArrayAttr":$sources, ArrayRefParameter<"int64_t">:$rows);
-  let assemblyFormat = "`<` $sources `,` `rows` `=` `[` $rows `]` `>`";
-  let genVerifyDecl = 1;
-}
-
 // ---------------------------------------------------------------- op classes
 
 class Qvl_Op<string mnemonic, list<Trait> traits = []> : Op<Qvl_Dialect, mnemonic, traits>;

@@ -1,9 +1,9 @@
 // qvl-fuse-qkv: projections of one input to heads as one projection.
 
 #include "dialects/qvl/Fusion/FusionReport.h"
+#include "dialects/qvl/Fusion/JoinedParameters.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
-#include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -15,32 +15,6 @@ namespace mlir::qvl {
 } // namespace mlir::qvl
 
 namespace {
-
-/// Parameters of a module and how many loads name each.
-class Parameters {
-public:
-  explicit Parameters(ModuleOp module) : symbols(module) {
-    module.walk([&](LoadOp load) { ++loads[load.getParameterAttr().getAttr()]; });
-  }
-  /// The parameter that a value loads; null when it comes from elsewhere.
-  ParameterOp of(Value value) {
-    auto load = value.getDefiningOp<LoadOp>();
-    return load ? symbols.lookup<ParameterOp>(load.getParameter()) : ParameterOp();
-  }
-  /// True when one load names it.
-  bool isLoadedOnce(ParameterOp parameter) const {
-    return loads.lookup(parameter.getSymNameAttr()) == 1;
-  }
-  /// Puts a new parameter before `place`, under a name that is free.
-  StringAttr insert(ParameterOp parameter, Operation *place) {
-    return symbols.insert(parameter, Block::iterator(place));
-  }
-  void erase(ParameterOp parameter) { symbols.erase(parameter); }
-
-private:
-  SymbolTable symbols;
-  DenseMap<StringAttr, unsigned> loads;
-};
 
 /// Projections of one input to heads, in program order.
 struct Siblings {
@@ -74,64 +48,10 @@ static bool agreeOnBias(const Siblings &siblings) {
   return siblings.biases.empty() || siblings.biases.size() == siblings.linears.size();
 }
 
-/// A value is a parameter without a stored form yet that nothing else reads, so that its rows are
-/// stored once, inside the joined parameter.
-static bool isJoinable(Value value, Parameters &parameters) {
-  ParameterOp parameter = parameters.of(value);
-  return parameter && !parameter.getEncoding() && parameters.isLoadedOnce(parameter) &&
-         value.hasOneUse();
-}
-
-/// A value in a remark: its parameter, or the op or argument that it comes from.
-static std::string nameOf(Value value) {
-  if (auto load = value.getDefiningOp<LoadOp>())
-    return load.getParameter().str();
-  return value.getDefiningOp() ? describe(value.getDefiningOp()) : "an argument";
-}
-
 /// The rows to join are of one element type.
 static bool haveOneElementType(ArrayRef<Value> values) {
   return llvm::all_equal(
       llvm::map_range(values, [](Value value) { return getElementTypeOrSelf(value); }));
-}
-
-/// What the names of the parameters have in common, up to a dot: the path of their module.
-static StringRef commonScope(ArrayRef<Value> values, Parameters &parameters) {
-  StringRef scope = parameters.of(values.front()).getSymName();
-  for (Value value : values.drop_front()) {
-    StringRef name = parameters.of(value).getSymName();
-    auto end = std::mismatch(scope.begin(), scope.end(), name.begin(), name.end()).first;
-    scope = scope.take_front(end - scope.begin());
-  }
-  return scope.take_front(scope.rfind('.') + 1);
-}
-
-/// The recipe that puts the rows of the parameters one below the other.
-static ConcatAttr recipeOf(ArrayRef<ParameterOp> parts, Builder &builder) {
-  SmallVector<Attribute> sources;
-  SmallVector<int64_t> rows;
-  for (ParameterOp part : parts)
-    for (auto [source, type] : part.getSourceTensors()) {
-      sources.push_back(builder.getStringAttr(source));
-      rows.push_back(type.getDimSize(0));
-    }
-  return ConcatAttr::get(builder.getContext(), builder.getArrayAttr(sources), rows);
-}
-
-/// Declares a parameter with the rows of those that `values` load, and loads it.
-static Value join(ArrayRef<Value> values, StringRef name, RewriterBase &rewriter, Location loc,
-                  Parameters &parameters) {
-  auto parts = llvm::map_to_vector(values, [&](Value value) { return parameters.of(value); });
-  ConcatAttr recipe = recipeOf(parts, rewriter);
-  SmallVector<int64_t> shape(parts.front().getTensorType().getShape());
-  shape.front() = llvm::sum_of(recipe.getRows());
-  RankedTensorType type = parts.front().getTensorType().clone(shape);
-  OpBuilder detached(rewriter.getContext());
-  auto joined =
-      ParameterOp::create(detached, NameLoc::get(rewriter.getStringAttr(name)), name, type,
-                          /*source=*/StringAttr(), recipe, /*encoding=*/Attribute());
-  StringAttr symbol = parameters.insert(joined, parts.front());
-  return LoadOp::create(rewriter, loc, type, FlatSymbolRefAttr::get(symbol));
 }
 
 /// One split of the joined columns instead of one per projection; erases the projections.
@@ -149,16 +69,6 @@ static void replaceSplits(const Siblings &siblings, LinearOp joined, Location lo
   for (auto [linear, part] : llvm::zip(siblings.linears, split.getParts())) {
     rewriter.replaceOp(headsOf(linear), part);
     rewriter.eraseOp(linear);
-  }
-}
-
-/// Erases loads and their parameters, which the joined ones replace.
-static void eraseParameters(ArrayRef<Value> values, RewriterBase &rewriter,
-                            Parameters &parameters) {
-  for (Value value : values) {
-    ParameterOp parameter = parameters.of(value);
-    rewriter.eraseOp(value.getDefiningOp());
-    parameters.erase(parameter);
   }
 }
 
@@ -203,8 +113,8 @@ static LogicalResult fuseSiblings(const Siblings &siblings, RewriterBase &rewrit
   report.passed(first.getLoc(),
                 "joined " + Twine(siblings.linears.size()) + " projections of one input");
   replaceSplits(siblings, joined, NameLoc::get(rewriter.getStringAttr(scope + "split")), rewriter);
-  eraseParameters(siblings.weights, rewriter, parameters);
-  eraseParameters(siblings.biases, rewriter, parameters);
+  parameters.erase(siblings.weights, rewriter);
+  parameters.erase(siblings.biases, rewriter);
   return success();
 }
 

@@ -28,13 +28,13 @@
 %12 = qvl.load @visual.blocks.0.norm2.weight : tensor<128xbf16>
 %13 = qvl.rms_norm %11, %12 {eps = 9.9999999999999995E-7 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
 // visual.blocks.0.mlp.gate_proj
-%14 = qvl.load @visual.blocks.0.mlp.gate_proj.weight : tensor<244x128xbf16>
-%15 = qvl.load @visual.blocks.0.mlp.gate_proj.bias : tensor<244xbf16>
+%14 = qvl.load @visual.blocks.0.mlp.gate_proj.weight : tensor<256x128xbf16>
+%15 = qvl.load @visual.blocks.0.mlp.gate_proj.bias : tensor<256xbf16>
 // visual.blocks.0.mlp.up_proj
-%16 = qvl.load @visual.blocks.0.mlp.up_proj.weight : tensor<244x128xbf16>
-%17 = qvl.load @visual.blocks.0.mlp.up_proj.bias : tensor<244xbf16>
+%16 = qvl.load @visual.blocks.0.mlp.up_proj.weight : tensor<256x128xbf16>
+%17 = qvl.load @visual.blocks.0.mlp.up_proj.bias : tensor<256xbf16>
 // visual.blocks.0.mlp.gate_proj
-%18 = qvl.fused_linear %13, (%14, %16) with(%15, %17) : tensor<?x128xf32>, (tensor<244x128xbf16>, tensor<244x128xbf16>) with(tensor<244xbf16>, tensor<244xbf16>) -> tensor<?x244xf32> {
+%18 = qvl.fused_linear %13, (%14, %16) with(%15, %17) : tensor<?x128xf32>, (tensor<256x128xbf16>, tensor<256x128xbf16>) with(tensor<256xbf16>, tensor<256xbf16>) -> tensor<?x256xf32> {
 ^bb0(%arg5: f32, %arg6: f32, %arg7: f32, %arg8: f32):
   %87 = arith.addf %arg5, %arg7 : f32
   %88 = arith.addf %arg6, %arg8 : f32
@@ -47,9 +47,9 @@
   qvl.yield %93 : f32
 }
 // visual.blocks.0.mlp.down_proj
-%19 = qvl.load @visual.blocks.0.mlp.down_proj.weight : tensor<128x244xbf16>
+%19 = qvl.load @visual.blocks.0.mlp.down_proj.weight : tensor<128x256xbf16>
 %20 = qvl.load @visual.blocks.0.mlp.down_proj.bias : tensor<128xbf16>
-%21 = qvl.fused_linear %18, (%19) with(%20, %11) : tensor<?x244xf32>, (tensor<128x244xbf16>) with(tensor<128xbf16>, tensor<?x128xf32>) -> tensor<?x128xf32> {
+%21 = qvl.fused_linear %18, (%19) with(%20, %11) : tensor<?x256xf32>, (tensor<128x256xbf16>) with(tensor<128xbf16>, tensor<?x128xf32>) -> tensor<?x128xf32> {
 ^bb0(%arg5: f32, %arg6: f32, %arg7: f32):
   %87 = arith.addf %arg5, %arg6 : f32
   %88 = arith.addf %arg7, %87 : f32
