@@ -19,12 +19,17 @@ COMPILER_HALF = ["include/qvl", "dialects", "models", "lib/Import", "lib/Trace",
                  "lib/Pipelines", "lib/Artifact", "lib/Reference", "tools/qvl-compile", "tools/qvl-opt"]
 COMPILER_HEADERS = r"(mlir|mlir-c|llvm|llvm-c|lld|qvl|dialects|models)/"
 QVLX = r"dialects/qvlx/"
+# The simulator proper; its driver library lies in lib/PtxSim/Driver.
+SIMULATOR = ["include/qvlsim"] + [f"lib/PtxSim/{part}" for part in
+                                  ["Parse", "Module", "Memory", "Exec", "Isa", "Async", "TensorMap", "Races"]]
 
 # (directories, what their files may not include, why)
 RULES = [
     (["include/qvlfmt"], r"(mlir|llvm|qvl|qvlrt|absl|dialects|models|lib)/", "qvlfmt depends on nothing"),
     (RUNTIME_HALF, COMPILER_HEADERS, "the runtime half is free of the compiler and of LLVM"),
     (COMPILER_HALF, r"qvlrt/", "the compiler half does not use the runtime"),
+    (SIMULATOR, r"(mlir|mlir-c|llvm|llvm-c|lld|qvl|qvlrt|qvlfmt|dialects|models)/", "the simulator depends on nothing of qvl"),
+    (RUNTIME_HALF + COMPILER_HALF, r"qvlsim/", "only the driver library and qvl-ptxsim use the simulator"),
     (["dialects/qvl"], QVLX, "the dialects never include each other"),
     (["dialects/qvlx"], r"dialects/qvl/", "the dialects never include each other"),
     (["lib/Import", "include/qvl/Import"], r"(mlir|dialects)/", "the importer knows no dialect"),
