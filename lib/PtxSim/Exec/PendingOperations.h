@@ -41,6 +41,6 @@ struct Extension {
 };
 
 /// One slot per family that needs state; add a name for a new one.
-enum class ExtensionSlot : unsigned { AsyncCopy, Mbarrier, Bulk, Matrix, Races, Count };
+enum class ExtensionSlot : unsigned { Barrier, AsyncCopy, Mbarrier, Bulk, Matrix, Races, Count };
 
 } // namespace qvlsim

@@ -3,6 +3,7 @@
 
 #include "Exec/PendingOperations.h"
 #include "Module/Instruction.h"
+#include "qvlsim/Fault.h"
 
 #include <array>
 #include <cstddef>
@@ -107,6 +108,7 @@ public:
   std::vector<StackEntry> stack;
   std::vector<Frame> frames;
   std::array<std::unique_ptr<Extension>, static_cast<unsigned>(ExtensionSlot::Count)> extensions;
+  LaneMask carry = 0;                     // the condition code of add.cc and its relatives
   const Instruction *waitingAt = nullptr; // of a waiting warp, for diagnoses
 
   void start(Cta &cta, unsigned index, LaneMask threads);

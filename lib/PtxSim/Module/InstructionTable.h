@@ -1,7 +1,7 @@
 // The families of instructions by opcode.
 #pragma once
 
-#include "absl/container/flat_hash_map.h"
+#include "Parse/Names.h"
 #include "absl/status/status.h"
 
 #include <string>
@@ -26,7 +26,7 @@ public:
                       std::size_t &usedModifiers) const;
 
 private:
-  absl::flat_hash_map<std::string, DecodeFunction> entries_;
+  NameMap<DecodeFunction> entries_;
 };
 
 } // namespace qvlsim

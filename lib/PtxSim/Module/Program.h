@@ -2,7 +2,7 @@
 #pragma once
 
 #include "Module/Instruction.h"
-#include "absl/container/flat_hash_map.h"
+#include "Parse/Names.h"
 #include "qvlsim/Module.h"
 
 #include <cstdint>
@@ -23,6 +23,7 @@ struct FormalParameter {
 
 /// One call: which parameter objects (or registers) of the caller go where.
 struct CallSite {
+  std::uint32_t line = 0;
   std::uint32_t function = 0;                      // direct: index into Program::functions
   bool indirect = false;                           // target in operand 0 of the instruction
   std::vector<std::uint32_t> candidates;           // .calltargets; empty: any function that fits
@@ -43,6 +44,16 @@ struct Function {
   std::vector<CallSite> callSites;
   std::vector<std::vector<std::uint32_t>> branchTables;
   std::deque<std::vector<Operand>> operandStorage;
+  /// Hidden registers that a new frame fills with addresses of its local memory.
+  struct LocalAddress {
+    Operand reg;
+    std::uint32_t offset;
+  };
+  std::vector<LocalAddress> localAddresses;
+  std::vector<std::uint32_t> sharedUses;    // variables that the body names
+  std::vector<std::uint32_t> sharedOffsets; // of a kernel: by Program::shared index
+  std::uint32_t dynamicSharedStart = 0;     // of a kernel
+  bool callsIndirectly = false;
   std::vector<std::uint32_t> callees; // direct, for static shared memory
 };
 
@@ -69,6 +80,7 @@ struct PoolValue {
   bool wide = false;    // 64-bit lanes
   bool generic = false; // SharedAddress, ParameterAddress: with the window's base
   bool predicate = false;
+  std::uint16_t special = 0; // index into the table of special registers
   std::uint32_t index = 0;
   std::uint64_t value = 0;
   std::uint32_t offset = 0; // in its bank
