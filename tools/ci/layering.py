@@ -42,7 +42,7 @@ RULES = [
 
 # (directories, words their CMake files may not name)
 LINK_RULES = [
-    (RUNTIME_HALF, r"\b(MLIR|LLVM|lld\w+|qvl_mlir_\w+|qvl_use_mlir|Qvl(Import|Artifact|Codegen\w*|Conversion|Pipelines|Compile|"
+    (RUNTIME_HALF, r"\b(MLIR|LLVM|lld\w+|qvl_mlir_\w+|qvl_use_mlir|Qvl(PtxSim\w*|Import|Artifact|Codegen\w*|Conversion|Pipelines|Compile|"
                    r"Reference\w*|Trace|Dialect|Transforms)|QvlxDialect)\b"),
     (["dialects/qvl"], r"\bQvlx\w*"),
     (["dialects/qvlx"], r"\bQvl[A-Z]\w*"),
