@@ -159,16 +159,20 @@ Step wideHandler(Warp &warp, const Instruction &i, LaneMask mask) {
   return Step::Next;
 }
 
+/// Semantics and scope. The ISA puts them before the state space; older texts have the scope behind
+/// it, or both behind the operation, and ptxas takes all three.
 void acceptOrdering(Decoder &d, bool reduction) {
   static constexpr Ordering kOrderings[] = {Ordering::Relaxed, Ordering::Acquire, Ordering::Release,
                                             Ordering::AcquireRelease};
-  int ordering = d.optionalOf({"relaxed", "acquire", "release", "acq_rel"});
-  d.out.ordering = ordering < 0 ? Ordering::Relaxed : kOrderings[ordering];
-  if (reduction && (ordering == 1 || ordering == 3))
-    d.fail("red is .relaxed or .release");
-  d.out.scope = d.scope();
+  if (d.out.ordering == Ordering::Weak) {
+    int ordering = d.optionalOf({"relaxed", "acquire", "release", "acq_rel"});
+    if (ordering >= 0)
+      d.out.ordering = kOrderings[ordering];
+    if (reduction && (ordering == 1 || ordering == 3))
+      d.fail("red is .relaxed or .release");
+  }
   if (d.out.scope == Scope::None)
-    d.out.scope = Scope::Gpu;
+    d.out.scope = d.scope();
 }
 
 StateSpace acceptSpace(Decoder &d) {
@@ -220,8 +224,14 @@ absl::Status decodeAtomic(Decoder &d, bool reduction) {
   d.out.instructionClass = InstructionClass::Atomic;
   acceptOrdering(d, reduction);
   StateSpace space = acceptSpace(d);
+  acceptOrdering(d, reduction);
   d.out.variant = static_cast<U32>(
       d.oneOf({"and", "or", "xor", "cas", "exch", "add", "inc", "dec", "min", "max"}));
+  acceptOrdering(d, reduction);
+  if (d.out.ordering == Ordering::Weak)
+    d.out.ordering = Ordering::Relaxed;
+  if (d.out.scope == Scope::None)
+    d.out.scope = Scope::Gpu;
   bool noFlush = d.accept("noftz");
   bool policy = d.cacheHints();
   int vector = d.optionalOf({"v2", "v4", "v8"});

@@ -88,10 +88,45 @@ void storeElement(Warp &warp, const Operand &o, LaneMask mask, const LaneAccess 
   });
 }
 
+Step reportUnwritten(Warp &warp, const Instruction &i, LaneMask lanes, const char *what) {
+  return warp.fail(i, FaultKind::UninitialisedRead, static_cast<unsigned>(std::countr_zero(lanes)),
+                   what);
+}
+
+/// Marks the registers of a load whose bytes have all been written. Compilers copy structures with
+/// their padding: in local memory, and beside a written element of a vector, an element that
+/// nothing has written makes its register "not written", which is reported when something uses it.
+Step markLoaded(Warp &warp, const Instruction &i, LaneMask mask, const LaneAccess &access) {
+  for (LaneMask rest = access.incomplete & ~access.local; rest; rest &= rest - 1) {
+    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+    bool any = false;
+    for (unsigned k = 0; k < i.elements; ++k)
+      any |= access.isWritten(lane, k * i.elementBytes, i.elementBytes);
+    if (!any)
+      return reportUnwritten(warp, i, 1U << lane,
+                             "the memory that the load reads is not written by anything");
+  }
+  for (unsigned k = 0; k < i.elements; ++k) {
+    if (!i.operands[k].exists())
+      continue;
+    LaneMask complete = mask;
+    for (LaneMask rest = access.incomplete; rest; rest &= rest - 1) {
+      const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+      if (!access.isWritten(lane, k * i.elementBytes, i.elementBytes))
+        complete &= ~(1U << lane);
+    }
+    LaneMask &written = warp.written(i.operands[k]);
+    written = (written & ~mask) | complete;
+  }
+  return Step::Next;
+}
+
 // Operands: the elements, then the address.
 Step loadHandler(Warp &warp, const Instruction &i, LaneMask mask) {
   LaneAccess access;
-  if (!accessMemory(warp, i, mask, i.operands[i.elements], requestOf(i, AccessKind::Read), access))
+  AccessRequest request = requestOf(i, AccessKind::Read);
+  request.allowUninitialised = true;
+  if (!accessMemory(warp, i, mask, i.operands[i.elements], request, access))
     return Step::Fault;
   for (unsigned k = 0; k < i.elements; ++k)
     switch (i.elementBytes) {
@@ -113,11 +148,38 @@ Step loadHandler(Warp &warp, const Instruction &i, LaneMask mask) {
           std::memcpy(warp.lanes(i.operands[k]) + 16 * lane, access.data[lane] + 16 * k, 16);
       });
     }
+  return markLoaded(warp, i, mask, access);
+}
+
+LaneMask unwritten(const Warp &warp, const Operand &o, LaneMask mask) {
+  return o.bank == Bank::Frame ? mask & ~warp.written(o) : 0;
+}
+
+/// Marks what a store wrote; registers that nothing has written may go to local memory, and stand
+/// beside a written element of a vector, as padding does.
+Step markStored(Warp &warp, const Instruction &i, LaneMask mask, const LaneAccess &access) {
+  LaneMask missing = 0, common = mask;
+  for (unsigned k = 0; k < i.elements; ++k) {
+    const LaneMask lanes = unwritten(warp, i.operands[1 + k], mask);
+    missing |= lanes;
+    common &= lanes;
+  }
+  access.markWritten(mask);
+  if (missing == 0)
+    return Step::Next;
+  if (common & ~access.local)
+    return reportUnwritten(warp, i, common & ~access.local,
+                           "the stored register is not written by anything");
+  for (unsigned k = 0; k < i.elements; ++k)
+    forLanes(unwritten(warp, i.operands[1 + k], mask),
+             [&](unsigned lane) { access.mark(lane, k * i.elementBytes, i.elementBytes, false); });
   return Step::Next;
 }
 
 // Operands: the address, then the elements.
 Step storeHandler(Warp &warp, const Instruction &i, LaneMask mask) {
+  if (LaneMask missing = unwritten(warp, i.operands[0], mask))
+    return reportUnwritten(warp, i, missing, "the address is a register that nothing has written");
   LaneAccess access;
   if (!accessMemory(warp, i, mask, i.operands[0], requestOf(i, AccessKind::Write), access))
     return Step::Fault;
@@ -142,8 +204,7 @@ Step storeHandler(Warp &warp, const Instruction &i, LaneMask mask) {
       });
     }
   }
-  access.markWritten(mask);
-  return Step::Next;
+  return markStored(warp, i, mask, access);
 }
 
 void acceptOrdering(Decoder &d, bool load) {
@@ -214,6 +275,7 @@ absl::Status decodeLd(Decoder &d) {
   if (policy)
     d.source(2, Type::B64);
   settleSpace(d, space);
+  d.out.marksDestinations = true;
   d.out.handler = loadHandler;
   return absl::OkStatus();
 }
@@ -230,7 +292,7 @@ absl::Status decodeSt(Decoder &d) {
   settleSpace(d, space);
   if (d.out.space == StateSpace::Constant || d.out.space == StateSpace::Parameter)
     d.fail("this state space cannot be written");
-  // Arguments of calls may be partly undefined, as structures with padding are.
+  d.out.propagatesUnwritten = true;
   d.out.handler = storeHandler;
   return absl::OkStatus();
 }
@@ -241,6 +303,7 @@ absl::Status decodeLdu(Decoder &d) {
   d.destinationVector(0, d.out.type, true);
   d.address(1, space);
   settleSpace(d, space);
+  d.out.marksDestinations = true;
   d.out.handler = loadHandler;
   return absl::OkStatus();
 }

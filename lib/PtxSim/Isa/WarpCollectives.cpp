@@ -15,94 +15,98 @@ using U32 = std::uint32_t;
 
 unsigned firstLane(LaneMask mask) { return static_cast<unsigned>(std::countr_zero(mask)); }
 
-/// Checks the member mask of a .sync collective: the executing lanes name themselves, agree, and
-/// all members are here. Sets `members`.
-bool checkMembers(Warp &warp, const Instruction &i, LaneMask mask, const Operand &operand,
-                  LaneMask &members) {
-  members = readLane<U32>(warp, operand, firstLane(mask));
-  for (LaneMask rest = mask; rest; rest &= rest - 1) {
-    unsigned lane = firstLane(rest);
-    auto named = readLane<U32>(warp, operand, lane);
-    if (named != members)
-      return warp.fail(i, FaultKind::PartialWarpCollective, lane,
-                       absl::StrFormat("lanes name different member masks, %08x and %08x", members,
-                                       named)),
-             false;
-    if (!(named >> lane & 1))
+/// Splits the executing lanes by the member masks that they name: each mask is a collective of its
+/// own, as the tiles of a warp form them. Checks that the lanes name themselves and that all
+/// members are here, and calls fn(members) for each; false after a fault.
+template <typename Function>
+bool forCollectives(Warp &warp, const Instruction &i, LaneMask mask, const Operand &operand,
+                    Function fn) {
+  for (LaneMask left = mask; left;) {
+    const unsigned lane = firstLane(left);
+    const auto members = readLane<U32>(warp, operand, lane);
+    LaneMask group = 0;
+    forLanes(left, [&](unsigned other) {
+      group |= LaneMask{readLane<U32>(warp, operand, other) == members} << other;
+    });
+    left &= ~group;
+    if (LaneMask outsiders = group & ~members)
       return warp.fail(
-                 i, FaultKind::PartialWarpCollective, lane,
-                 absl::StrFormat("the member mask %08x does not name the executing lane", named)),
+                 i, FaultKind::PartialWarpCollective, firstLane(outsiders),
+                 absl::StrFormat("the member mask %08x does not name the executing lane", members)),
              false;
+    if (LaneMask missing = members & ~group) {
+      const char *why = missing & ~warp.threads() ? "do not exist"
+                        : missing & ~warp.live()  ? "have exited"
+                                                  : "do not execute it with this mask";
+      return warp.fail(i, FaultKind::PartialWarpCollective, lane,
+                       absl::StrFormat("the member mask %08x names lanes %08x, some of which %s",
+                                       members, missing, why)),
+             false;
+    }
+    if (warp.observer() != nullptr && !warp.observer()->warpSync(warp, i, members))
+      return false;
+    if (!fn(members))
+      return false;
   }
-  if (LaneMask missing = members & ~mask) {
-    unsigned lane = firstLane(missing);
-    const char *why = missing & ~warp.threads() ? "do not exist"
-                      : missing & ~warp.live()  ? "have exited"
-                                                : "are elsewhere";
-    return warp.fail(i, FaultKind::PartialWarpCollective, std::min(lane, firstLane(mask)),
-                     absl::StrFormat("the member mask %08x names lanes %08x, some of which %s",
-                                     members, missing, why)),
-           false;
-  }
-  return warp.observer() == nullptr || warp.observer()->warpSync(warp, i, members);
+  return true;
 }
+Step stepOf(bool ok) { return ok ? Step::Next : Step::Fault; }
 
 enum ShuffleMode { Up, Down, Butterfly, Index };
 
 // Operands: d, p (or none), a, b, c, members.
 Step shuffleHandler(Warp &warp, const Instruction &i, LaneMask mask) {
-  LaneMask members;
-  if (!checkMembers(warp, i, mask, i.operands[5], members))
-    return Step::Fault;
-  U32 source[kWarpSize];
-  std::memcpy(source, warp.lanes(i.operands[2]), sizeof(source));
-  LaneMask inRange = 0;
-  bool ok = true;
-  U32 results[kWarpSize];
-  forLanes(mask, [&](unsigned lane) {
-    const U32 b = readLane<U32>(warp, i.operands[3], lane) & 31,
-              c = readLane<U32>(warp, i.operands[4], lane);
-    const U32 segment = c >> 8 & 31, clamp = c & 31;
-    const auto last = static_cast<int>((lane & segment) | (clamp & ~segment));
-    const auto first = static_cast<int>(lane & segment);
-    int j = 0;
-    bool valid = false;
-    switch (i.variant) {
-    case Up:
-      j = static_cast<int>(lane) - static_cast<int>(b);
-      valid = j >= last;
-      break;
-    case Down:
-      j = static_cast<int>(lane + b);
-      valid = j <= last;
-      break;
-    case Butterfly:
-      j = static_cast<int>(lane ^ b);
-      valid = j <= last;
-      break;
-    default:
-      j = first | static_cast<int>(b & ~segment);
-      valid = j <= last;
-      break;
-    }
-    if (!valid)
-      j = static_cast<int>(lane);
-    inRange |= LaneMask{valid} << lane;
-    if (ok && !(members >> j & 1)) {
-      warp.fail(
-          i, FaultKind::PartialWarpCollective, lane,
-          absl::StrFormat("reads lane %d, which the member mask %08x does not name", j, members));
-      ok = false;
-    }
-    results[lane] = source[j & 31];
-  });
-  if (!ok)
-    return Step::Fault;
-  if (i.operands[0].exists())
-    forLanes(mask,
-             [&](unsigned lane) { writeLane<U32>(warp, i.operands[0], lane, results[lane]); });
-  warp.setPredicate(i.operands[1], mask, inRange);
-  return Step::Next;
+  return stepOf(forCollectives(warp, i, mask, i.operands[5], [&](LaneMask members) {
+    U32 source[kWarpSize];
+    std::memcpy(source, warp.lanes(i.operands[2]), sizeof(source));
+    LaneMask inRange = 0;
+    bool ok = true;
+    U32 results[kWarpSize];
+    forLanes(members, [&](unsigned lane) {
+      const U32 b = readLane<U32>(warp, i.operands[3], lane) & 31,
+                c = readLane<U32>(warp, i.operands[4], lane);
+      const U32 segment = c >> 8 & 31, clamp = c & 31;
+      const auto last = static_cast<int>((lane & segment) | (clamp & ~segment));
+      const auto first = static_cast<int>(lane & segment);
+      int j = 0;
+      bool valid = false;
+      switch (i.variant) {
+      case Up:
+        j = static_cast<int>(lane) - static_cast<int>(b);
+        valid = j >= last;
+        break;
+      case Down:
+        j = static_cast<int>(lane + b);
+        valid = j <= last;
+        break;
+      case Butterfly:
+        j = static_cast<int>(lane ^ b);
+        valid = j <= last;
+        break;
+      default:
+        j = first | static_cast<int>(b & ~segment);
+        valid = j <= last;
+        break;
+      }
+      if (!valid)
+        j = static_cast<int>(lane);
+      inRange |= LaneMask{valid} << lane;
+      if (ok && !(members >> j & 1)) {
+        warp.fail(
+            i, FaultKind::PartialWarpCollective, lane,
+            absl::StrFormat("reads lane %d, which the member mask %08x does not name", j, members));
+        ok = false;
+      }
+      results[lane] = source[j & 31];
+    });
+    if (!ok)
+      return false;
+    if (i.operands[0].exists())
+      forLanes(members,
+               [&](unsigned lane) { writeLane<U32>(warp, i.operands[0], lane, results[lane]); });
+    warp.setPredicate(i.operands[1], members, inRange);
+    return true;
+  }));
 }
 
 absl::Status decodeShfl(Decoder &d) {
@@ -122,18 +126,17 @@ enum VoteMode { All, Any, Uniform, Ballot };
 
 // Operands: d, predicate, members.
 Step voteHandler(Warp &warp, const Instruction &i, LaneMask mask) {
-  LaneMask members;
-  if (!checkMembers(warp, i, mask, i.operands[2], members))
-    return Step::Fault;
-  LaneMask votes = warp.predicate(i.operands[1]) & members;
-  bool result = i.variant == All   ? votes == members
-                : i.variant == Any ? votes != 0
-                                   : votes == members || votes == 0;
-  if (i.variant == Ballot)
-    forLanes(mask, [&](unsigned lane) { writeLane<U32>(warp, i.operands[0], lane, votes); });
-  else
-    warp.setPredicate(i.operands[0], mask, result ? mask : 0);
-  return Step::Next;
+  return stepOf(forCollectives(warp, i, mask, i.operands[2], [&](LaneMask members) {
+    LaneMask votes = warp.predicate(i.operands[1]) & members;
+    bool result = i.variant == All   ? votes == members
+                  : i.variant == Any ? votes != 0
+                                     : votes == members || votes == 0;
+    if (i.variant == Ballot)
+      forLanes(members, [&](unsigned lane) { writeLane<U32>(warp, i.operands[0], lane, votes); });
+    else
+      warp.setPredicate(i.operands[0], members, result ? members : 0);
+    return true;
+  }));
 }
 absl::Status decodeVote(Decoder &d) {
   d.out.instructionClass = InstructionClass::Warp;
@@ -154,26 +157,25 @@ absl::Status decodeVote(Decoder &d) {
 
 // Operands: d, p (or none), a, members.
 Step matchHandler(Warp &warp, const Instruction &i, LaneMask mask) {
-  LaneMask members;
-  if (!checkMembers(warp, i, mask, i.operands[3], members))
-    return Step::Fault;
-  U32 results[kWarpSize];
-  LaneMask all = 0;
-  forLanes(mask, [&](unsigned lane) {
-    std::uint64_t value = readLane64(warp, i.operands[2], lane);
-    LaneMask same = 0;
-    forLanes(members, [&](unsigned other) {
-      same |= LaneMask{readLane64(warp, i.operands[2], other) == value} << other;
+  return stepOf(forCollectives(warp, i, mask, i.operands[3], [&](LaneMask members) {
+    U32 results[kWarpSize];
+    LaneMask all = 0;
+    forLanes(members, [&](unsigned lane) {
+      std::uint64_t value = readLane64(warp, i.operands[2], lane);
+      LaneMask same = 0;
+      forLanes(members, [&](unsigned other) {
+        same |= LaneMask{readLane64(warp, i.operands[2], other) == value} << other;
+      });
+      results[lane] = i.variant == 0 ? same : same == members ? members : 0;
+      all |= LaneMask{same == members} << lane;
     });
-    results[lane] = i.variant == 0 ? same : same == members ? members : 0;
-    all |= LaneMask{same == members} << lane;
-  });
-  forLanes(mask, [&](unsigned lane) {
-    if (i.operands[0].exists())
-      writeLane<U32>(warp, i.operands[0], lane, results[lane]);
-  });
-  warp.setPredicate(i.operands[1], mask, all);
-  return Step::Next;
+    forLanes(members, [&](unsigned lane) {
+      if (i.operands[0].exists())
+        writeLane<U32>(warp, i.operands[0], lane, results[lane]);
+    });
+    warp.setPredicate(i.operands[1], members, all);
+    return true;
+  }));
 }
 absl::Status decodeMatch(Decoder &d) {
   d.out.instructionClass = InstructionClass::Warp;
@@ -227,17 +229,16 @@ U32 reduce(const Instruction &i, U32 a, U32 b) {
 }
 
 Step reduxHandler(Warp &warp, const Instruction &i, LaneMask mask) {
-  LaneMask members;
-  if (!checkMembers(warp, i, mask, i.operands[2], members))
-    return Step::Fault;
-  U32 result = readLane<U32>(warp, i.operands[1], firstLane(members));
-  if (i.type == Type::F32)
-    result = reduceFloats(i, result, result);
-  forLanes(members & (members - 1), [&](unsigned lane) {
-    result = reduce(i, result, readLane<U32>(warp, i.operands[1], lane));
-  });
-  forLanes(mask, [&](unsigned lane) { writeLane<U32>(warp, i.operands[0], lane, result); });
-  return Step::Next;
+  return stepOf(forCollectives(warp, i, mask, i.operands[2], [&](LaneMask members) {
+    U32 result = readLane<U32>(warp, i.operands[1], firstLane(members));
+    if (i.type == Type::F32)
+      result = reduceFloats(i, result, result);
+    forLanes(members & (members - 1), [&](unsigned lane) {
+      result = reduce(i, result, readLane<U32>(warp, i.operands[1], lane));
+    });
+    forLanes(members, [&](unsigned lane) { writeLane<U32>(warp, i.operands[0], lane, result); });
+    return true;
+  }));
 }
 absl::Status decodeRedux(Decoder &d) {
   d.out.instructionClass = InstructionClass::Warp;
@@ -270,14 +271,13 @@ absl::Status decodeActiveMask(Decoder &d) {
 
 // Operands: d, p, members. The leader is the lowest member.
 Step electHandler(Warp &warp, const Instruction &i, LaneMask mask) {
-  LaneMask members;
-  if (!checkMembers(warp, i, mask, i.operands[2], members))
-    return Step::Fault;
-  unsigned leader = firstLane(members);
-  if (i.operands[0].exists())
-    forLanes(mask, [&](unsigned lane) { writeLane<U32>(warp, i.operands[0], lane, leader); });
-  warp.setPredicate(i.operands[1], mask, 1U << leader);
-  return Step::Next;
+  return stepOf(forCollectives(warp, i, mask, i.operands[2], [&](LaneMask members) {
+    unsigned leader = firstLane(members);
+    if (i.operands[0].exists())
+      forLanes(members, [&](unsigned lane) { writeLane<U32>(warp, i.operands[0], lane, leader); });
+    warp.setPredicate(i.operands[1], members, 1U << leader);
+    return true;
+  }));
 }
 absl::Status decodeElect(Decoder &d) {
   d.out.instructionClass = InstructionClass::Warp;

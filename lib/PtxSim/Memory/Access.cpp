@@ -196,6 +196,14 @@ bool anyZero(const std::uint8_t *bytes, std::uint64_t n) {
   return std::memchr(bytes, 0, n) != nullptr;
 }
 
+bool reportUninitialised(Warp &warp, const Instruction &i, unsigned lane,
+                         const AccessRequest &request, StateSpace space, std::uint64_t address) {
+  warp.fail(i, FaultKind::UninitialisedRead, lane,
+            absl::StrFormat("%s of %d bytes at .%s address %#x, which nothing has written",
+                            verb(request.kind), request.bytes, name(space), address));
+  return false;
+}
+
 bool observe(Warp &warp, const Instruction &i, const AccessRequest &request, LaneAccess &access,
              LaneMask mask, StateSpace space) {
   WarpAccess event;
@@ -213,13 +221,18 @@ bool observe(Warp &warp, const Instruction &i, const AccessRequest &request, Lan
 
 } // namespace
 
-void LaneAccess::markLane(unsigned lane, std::uint32_t count) const {
+void LaneAccess::mark(unsigned lane, std::uint32_t offset, std::uint32_t count,
+                      bool written) const {
   std::uint8_t *bytes = initialised[lane];
   if (bytes == nullptr)
     return;
   // Neighbouring CTAs may mark neighbouring bytes; the same byte always gets the same value.
-  for (std::uint32_t b = 0; b < count; ++b)
-    __atomic_store_n(bytes + b, std::uint8_t{1}, __ATOMIC_RELAXED);
+  for (std::uint32_t b = offset; b < offset + count; ++b)
+    __atomic_store_n(bytes + b, static_cast<std::uint8_t>(written), __ATOMIC_RELAXED);
+}
+
+bool LaneAccess::isWritten(unsigned lane, std::uint32_t offset, std::uint32_t count) const {
+  return initialised[lane] == nullptr || !anyZero(initialised[lane] + offset, count);
 }
 
 bool accessMemory(Warp &warp, const Instruction &i, LaneMask mask, const Operand &address,
@@ -241,6 +254,7 @@ bool accessAddresses(Warp &warp, const Instruction &i, LaneMask mask, const Acce
                      LaneAccess &access) {
   Resolver resolver(warp, i, request.kind);
   access.bytes = request.bytes;
+  access.incomplete = access.local = 0;
   const std::uint64_t align = request.align ? request.align : request.bytes;
   LaneMask inShared = 0, inGlobal = 0;
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
@@ -252,13 +266,13 @@ bool accessAddresses(Warp &warp, const Instruction &i, LaneMask mask, const Acce
     access.initialised[lane] = place.initialised;
     access.addresses[lane] = place.address;
     access.regions[lane] = place.region;
-    if (request.kind != AccessKind::Write && !request.allowUninitialised &&
-        place.initialised != nullptr && anyZero(place.initialised, request.bytes)) {
-      warp.fail(i, FaultKind::UninitialisedRead, lane,
-                absl::StrFormat("%s of %d bytes at .%s address %#x, which nothing has written",
-                                verb(request.kind), request.bytes, name(place.space),
-                                place.address));
-      return false;
+    if (place.space == StateSpace::Local)
+      access.local |= 1U << lane;
+    if (request.kind != AccessKind::Write && place.initialised != nullptr &&
+        anyZero(place.initialised, request.bytes)) {
+      access.incomplete |= 1U << lane;
+      if (!request.allowUninitialised)
+        return reportUninitialised(warp, i, lane, request, place.space, place.address);
     }
     inShared |= place.space == StateSpace::Shared ? 1U << lane : 0;
     inGlobal |= place.region != nullptr ? 1U << lane : 0;

@@ -27,7 +27,8 @@ struct AccessRequest {
   Scope scope = Scope::None;
   Proxy proxy = Proxy::Generic;
   bool observe = true; // false: the caller tells the observer itself (asynchronous copies)
-  bool allowUninitialised = false; // copies that hand "not written" on
+  // Lanes with bytes that nothing has written are no fault; LaneAccess::incomplete names them.
+  bool allowUninitialised = false;
 };
 
 /// Host storage of the lanes of an access.
@@ -37,12 +38,18 @@ struct LaneAccess {
   std::array<std::uint64_t, kWarpSize> addresses;    // device address or rank << 24 | offset
   std::array<const MemoryRegion *, kWarpSize> regions;
   std::uint32_t bytes = 0;
+  LaneMask incomplete = 0; // lanes that read a byte which nothing has written
+  LaneMask local = 0;      // lanes whose address lies in local memory
 
   void markWritten(LaneMask mask) const {
     for (LaneMask rest = mask; rest; rest &= rest - 1)
       markLane(static_cast<unsigned>(__builtin_ctz(rest)), bytes);
   }
-  void markLane(unsigned lane, std::uint32_t count) const;
+  void markLane(unsigned lane, std::uint32_t count) const { mark(lane, 0, count, true); }
+  /// Marks `count` bytes from `offset` as written, or as not written.
+  void mark(unsigned lane, std::uint32_t offset, std::uint32_t count, bool written) const;
+  /// Whether all of those bytes have been written.
+  bool isWritten(unsigned lane, std::uint32_t offset, std::uint32_t count) const;
 };
 
 /// Checks the addresses of the lanes of `mask` (operand plus its displacement) and finds their

@@ -143,6 +143,20 @@ TEST(Integer, DotProducts) {
   });
 }
 
+TEST(Integer, PackedVideo) {
+  expectWords("vabsdiff4.u32.u32.u32.add %r1, %r0, %r2, %r3;", [](U32 a, U32 b, U32 c) {
+    for (int k = 0; k < 32; k += 8)
+      c += static_cast<U32>(
+          std::abs(static_cast<int>(a >> k & 255) - static_cast<int>(b >> k & 255)));
+    return c;
+  });
+  expectWords("vmin2.s32.s32.s32 %r1, %r0, %r2, %r3;", [](U32 a, U32 b, U32) {
+    auto low = static_cast<std::uint16_t>(std::min<std::int16_t>(a, b)),
+         high = static_cast<std::uint16_t>(std::min<std::int16_t>(a >> 16, b >> 16));
+    return low | U32{high} << 16;
+  });
+}
+
 TEST(Bits, LogicAndShifts) {
   expectWords("and.b32 %r1, %r0, %r2;", [](U32 a, U32 b, U32) { return a & b; });
   expectWords("xor.b32 %r1, %r0, %r2;", [](U32 a, U32 b, U32) { return a ^ b; });

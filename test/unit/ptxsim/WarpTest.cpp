@@ -110,6 +110,14 @@ TEST(Redux, AllOperations) {
   EXPECT_EQ(redux("max.u32"), greatest);
 }
 
+TEST(Redux, TilesOfAWarpAreCollectivesOfTheirOwn) {
+  auto out = mapWords(
+      "and.b32 %r4, %r90, 16; shl.b32 %r5, 0xFFFF, %r4; redux.sync.add.u32 %r1, %r90, %r5;",
+      lanes());
+  EXPECT_EQ(out[3], 120U);        // 0 + ... + 15
+  EXPECT_EQ(out[20], 120U + 256); // 16 + ... + 31
+}
+
 TEST(Elect, PicksTheLowestMember) {
   auto out = mapWords("mov.u32 %r1, 0; setp.ge.u32 %p1, %r0, 105; @%p1 elect.sync %r1|%p2, "
                       "0xFFFFFFE0; @%p1 selp.u32 %r4, 50, 0, %p2; @%p1 add.u32 %r1, %r1, %r4;",
