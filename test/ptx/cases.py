@@ -31,7 +31,10 @@ class TensorMap(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What a buffer holds afterwards. Tolerance 0 compares bits; otherwise |got - want| <= absolute + relative * |want|."""
+    """What a buffer holds afterwards. Tolerance 0 compares bits; otherwise |got - want| <= absolute + relative * |want|.
+
+    With `bf16` the buffer holds bf16 and `array` the exact values in f64.
+    """
     array: np.ndarray
     relative: float = 0
     absolute: float = 0
@@ -100,6 +103,8 @@ def run(case, program, options=()):
 def difference(got, expected):
     """Says how two buffers differ, or nothing."""
     want = expected.array
+    if expected.bf16 and got.dtype == np.uint16:
+        got = from_bf16(got).astype(want.dtype)
     if got.dtype != want.dtype or got.size != want.size:
         return f"has {got.size} x {got.dtype}, not {want.size} x {want.dtype}"
     got, want = got.reshape(-1), want.reshape(-1)
@@ -109,8 +114,6 @@ def difference(got, expected):
         digits = 2 * want.dtype.itemsize
         return bad.size and (f"{bad.size} of {want.size} differ, first [{bad[0]}]: 0x{int(got.view(unsigned)[bad[0]]):0{digits}x}, "
                              f"not 0x{int(want.view(unsigned)[bad[0]]):0{digits}x}")
-    if expected.bf16:
-        got, want = from_bf16(got), from_bf16(want)
     got, want = got.astype(np.float64), want.astype(np.float64)
     # Infinities and NaN must be the same; the comparison is written so that a NaN fails it.
     finite = np.isfinite(want)
