@@ -102,7 +102,8 @@ enum CUdriverProcAddressQueryResult : int {
 
 inline constexpr unsigned CU_STREAM_NON_BLOCKING = 1;
 inline constexpr unsigned CU_EVENT_DISABLE_TIMING = 2;
-inline constexpr unsigned CU_MEMHOSTREGISTER_READ_ONLY = 8;
+/// CU_MEMHOSTREGISTER_READ_ONLY, which is a macro of cuda.h and so no name for us.
+inline constexpr unsigned kMemHostRegisterReadOnly = 8;
 enum CUstreamCaptureMode : int {
   CU_STREAM_CAPTURE_MODE_GLOBAL = 0,
   CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1,
