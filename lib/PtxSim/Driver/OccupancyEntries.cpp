@@ -6,7 +6,7 @@
 namespace qvlsim::driver {
 
 /// Limits of one multiprocessor of compute capability 9.0.
-static constexpr int kBlocks = 32, kThreads = 2048, kRegisters = 65536, kShared = 233472;
+static constexpr int kBlocks = 32, kThreads = 2048, kShared = 233472;
 static constexpr int kReservedShared = 1024; // of each block
 static constexpr int kMultiprocessors = 4;
 
@@ -19,13 +19,14 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction han
     return CUDA_ERROR_INVALID_VALUE;
   const KernelInfo &info = *function->info;
   const std::size_t shared = info.staticSharedBytes + std::min<std::size_t>(dynamicShared, kShared);
-  const int registers = std::clamp<int>(static_cast<int>(info.registers), 16, 255);
   const int threads = (blockSize + 31) / 32 * 32;
   if (blockSize > static_cast<int>(kMaxThreadsPerBlock) || shared > kMaxSharedBytes)
     *blocks = 0;
   else
-    *blocks = std::min({kBlocks, kThreads / threads, kRegisters / (registers * threads),
-                        kShared / (static_cast<int>(shared) + kReservedShared)});
+    // The registers of PTX are virtual: how many a processor would take is not known, so they do
+    // not limit here.
+    *blocks = std::min(
+        {kBlocks, kThreads / threads, kShared / (static_cast<int>(shared) + kReservedShared)});
   return CUDA_SUCCESS;
 }
 

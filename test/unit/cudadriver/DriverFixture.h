@@ -68,9 +68,13 @@ protected:
     EXPECT_CUDA(cuda().cuModuleGetFunction(&found, module, name));
     return found;
   }
+  /// Zeroed: a kernel that reads what nothing has written is a fault. Waits, as streams that do not
+  /// block are not ordered after the memset.
   CUdeviceptr allocate(std::size_t bytes) {
     CUdeviceptr address = 0;
     EXPECT_CUDA(cuda().cuMemAlloc_v2(&address, bytes));
+    EXPECT_CUDA(cuda().cuMemsetD8_v2(address, 0, bytes));
+    EXPECT_CUDA(cuda().cuCtxSynchronize());
     return address;
   }
   CUstream newStream(unsigned flags = CU_STREAM_NON_BLOCKING) {

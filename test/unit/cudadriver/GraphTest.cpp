@@ -11,7 +11,6 @@ protected:
     module = loadModule(testKernels());
     kernel = function(module, "count_tiles");
     counts = allocate(64);
-    EXPECT_CUDA(cuda().cuMemsetD32_v2(counts, 0, 16));
     stream = newStream();
   }
   void TearDown() override {
