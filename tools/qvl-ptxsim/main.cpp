@@ -29,7 +29,7 @@ constexpr const char *kFooter =
     "      zeros:DTYPE:COUNT) by value, innermost dimension first; types u8 u16 u32 i32 u64 i64\n"
     "      f16 f32 f64 bf16 tf32. &tensormap:... passes its address.\n"
     "\n"
-    "A program that breaks a rule of PTX (a race, a missing wait, an access out of bounds, an\n"
+    "A program that breaks a rule of PTX (a missing wait, an access out of bounds, an\n"
     "uninitialised read ...) stops with one line: kind, file, line, instruction, block, thread.\n"
     "\n"
     "Example:\n"
@@ -89,7 +89,7 @@ void declareSimulationFlags(CLI::App &app, Options &options) {
          [&](bool late) {
            simulation.async = late ? qvlsim::AsyncMode::Late : qvlsim::AsyncMode::Early;
          });
-  choice(app, "--races", "on", "off", "Look for races and missing fences [on]",
+  choice(app, "--races", "on", "off", "Look for races (not modelled yet: changes nothing) [on]",
          [&](bool on) { simulation.races = on; });
   number<std::uint64_t>(app, "--seed", "Order in which warps run; 0 is ascending [0]",
                         simulation.seed, 0, kMax);
