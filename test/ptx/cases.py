@@ -93,7 +93,7 @@ def run(case, program, options=()):
             command.append(f"--arg={argument_text(argument, folder / f'in{index}.npy')}")
         for index in case.expected:
             command.append(f"--out={index}:{folder / f'out{index}.npy'}")
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
         outputs = {}
         if done.returncode == 0:
             outputs = {index: np.load(folder / f"out{index}.npy") for index in case.expected}
