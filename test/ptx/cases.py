@@ -10,6 +10,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 FOLDER = pathlib.Path(__file__).resolve().parent
+TIMEOUT_SECONDS = 120
 
 
 class Buffer(NamedTuple):
@@ -93,7 +94,10 @@ def run(case, program, options=()):
             command.append(f"--arg={argument_text(argument, folder / f'in{index}.npy')}")
         for index in case.expected:
             command.append(f"--out={index}:{folder / f'out{index}.npy'}")
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return -1, f"no end after {TIMEOUT_SECONDS} s", {}
         outputs = {}
         if done.returncode == 0:
             outputs = {index: np.load(folder / f"out{index}.npy") for index in case.expected}

@@ -1,7 +1,7 @@
 """All families of the corpus."""
 import importlib
 
-FAMILIES = ("arithmetic", "integers", "control")
+FAMILIES = ("arithmetic", "integers", "control", "matrix")
 
 
 def programs():

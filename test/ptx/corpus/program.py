@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 HEADER = "// {about}\n.version {version}\n.target {target}\n.address_size 64\n"
-VERSIONS = {"sm_80": "7.8", "sm_90a": "8.0"}
+VERSIONS = {"sm_80": "7.8", "sm_90a": "8.4"}
 
 
 def buffer(values, dtype="u32"):
