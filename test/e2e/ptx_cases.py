@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the PTX cases (test/ptx: corpus, nvcc set, model kernels) in the simulator, races checked, and compares the results.
+"""Runs the PTX cases (test/ptx: corpus, nvcc set, model kernels) in the simulator and compares the results.
 
     ptx_cases.py BUILD_DIR [ARTIFACT_DIR] [--program=COMMAND] [--only=TEXT]
 
