@@ -29,7 +29,7 @@ CUresult Queue::execute(Operation &operation) {
   return result;
 }
 
-CUresult Queue::run(const OperationRef &operation) {
+CUresult Queue::runWithPredecessors(const OperationRef &operation) {
   // An explicit stack: chains are as long as a program lets them grow.
   std::vector<OperationRef> stack{operation};
   while (!stack.empty()) {
@@ -47,9 +47,18 @@ CUresult Queue::run(const OperationRef &operation) {
     if (CUresult result = execute(*top); result != CUDA_SUCCESS)
       return result;
   }
+  return CUDA_SUCCESS;
+}
+
+CUresult Queue::run(const OperationRef &operation) {
+  if (CUresult result = runWithPredecessors(operation); result != CUDA_SUCCESS)
+    return result;
   while (!waiting.empty() && waiting.front()->done)
     waiting.pop_front();
-  return waiting.size() > kCapacity ? step() : CUDA_SUCCESS;
+  while (waiting.size() > kCapacity)
+    if (CUresult result = step(); result != CUDA_SUCCESS)
+      return result;
+  return CUDA_SUCCESS;
 }
 
 CUresult Queue::step() {
@@ -57,7 +66,7 @@ CUresult Queue::step() {
     OperationRef oldest = waiting.front();
     waiting.pop_front();
     if (!oldest->done)
-      return run(oldest);
+      return runWithPredecessors(oldest);
   }
   return CUDA_SUCCESS;
 }

@@ -36,6 +36,7 @@ public:
   void drop();
 
 private:
+  qvlcuda::CUresult runWithPredecessors(const OperationRef &operation);
   qvlcuda::CUresult execute(Operation &operation);
 
   std::deque<OperationRef> waiting;
