@@ -34,6 +34,7 @@ inline constexpr std::uint64_t kBufferAlignment = 64;
 struct DeviceLimits {
   bool runsKernels = true;         // false: launches are checked and then dropped (the null device)
   bool hostAddressable = true;     // DeviceRange addresses are host pointers
+  bool simulated = false;          // a simulator: times mean nothing and benchmarks refuse it
   std::uint64_t maxAllocation = 0; // bytes of one allocation
   int workers = 1;                 // threads that compute
 };
@@ -67,8 +68,8 @@ class Device {
 public:
   virtual ~Device() = default;
 
-  /// Short name of the kind: "cpu", "null". It is also the name of the artifact target that the
-  /// device runs.
+  /// Short name of the kind: "cpu", "cuda", "null". It is also the name of the artifact target that
+  /// the device runs.
   virtual std::string_view name() const = 0;
   /// What a user wants to read: "cpu (v4+bf16, 2 threads)".
   virtual std::string description() const = 0;

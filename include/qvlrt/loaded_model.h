@@ -1,8 +1,8 @@
-// An artifact opened, bound to the CPU and ready to answer.
+// An artifact opened, bound to a device and ready to answer.
 #pragma once
 
 #include "absl/status/statusor.h"
-#include "qvlrt/device.h"
+#include "qvlrt/device_selection.h"
 #include "qvlrt/module.h"
 #include "qvlrt/processor.h"
 #include "qvlrt/session.h"
@@ -13,8 +13,7 @@
 namespace qvlrt {
 
 struct ModelOptions {
-  /// Threads that compute; 0 takes the CPUs this process may use.
-  int threads = 0;
+  DeviceSelection device;
   /// Check the checksums of all weights, which reads the whole file.
   bool verifyWeights = false;
   SessionOptions session;
@@ -28,7 +27,7 @@ struct LoadedModel {
   std::unique_ptr<Session> session;
   double loadMillis = 0; // wall clock of open()
 
-  /// Errors: those of Module::open, createCpuDevice, Processor::create and Session::create;
+  /// Errors: those of Module::open, createDevice, Processor::create and Session::create;
   /// DataLoss when a weight differs from its checksum.
   static absl::StatusOr<LoadedModel> open(const std::string &path, const ModelOptions &options);
 };

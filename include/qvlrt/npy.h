@@ -13,7 +13,7 @@
 namespace qvlrt {
 
 /// The element types this project exchanges through `.npy`. bf16 data travel as U16.
-enum class NpyType { F32, F64, I32, I64, U8, U16 };
+enum class NpyType { F32, F64, I32, I64, U8, U16, F16, I8, I16, U32 };
 
 /// Bytes of one element.
 std::size_t npyElementBytes(NpyType type);
@@ -37,6 +37,15 @@ template <> struct NpyTypeOf<std::uint8_t> {
 };
 template <> struct NpyTypeOf<std::uint16_t> {
   static constexpr NpyType value = NpyType::U16;
+};
+template <> struct NpyTypeOf<std::int8_t> {
+  static constexpr NpyType value = NpyType::I8;
+};
+template <> struct NpyTypeOf<std::int16_t> {
+  static constexpr NpyType value = NpyType::I16;
+};
+template <> struct NpyTypeOf<std::uint32_t> {
+  static constexpr NpyType value = NpyType::U32;
 };
 
 /// A dense tensor in memory, row major. A rank-0 tensor has an empty shape and one element.

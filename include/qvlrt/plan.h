@@ -66,12 +66,15 @@ public:
   absl::StatusOr<RunPlan> plan(const ProcessedRequest &request, const PlanOptions &options) const;
 
 private:
-  Planner(std::unique_ptr<Device> device, std::unique_ptr<Executor> executor, VisionProgram vision,
-          LanguageProgram prefill, LanguageProgram decode, bool followsPages)
-      : device(std::move(device)), executor(std::move(executor)), vision(std::move(vision)),
-        prefill(std::move(prefill)), decode(std::move(decode)), followsPages(followsPages) {}
+  Planner(std::unique_ptr<Device> device, std::unique_ptr<Executor> executor,
+          VisionProgram pictures, VisionProgram videos, LanguageProgram prefill,
+          LanguageProgram decode, bool followsPages)
+      : device(std::move(device)), executor(std::move(executor)), pictures(std::move(pictures)),
+        videos(std::move(videos)), prefill(std::move(prefill)), decode(std::move(decode)),
+        followsPages(followsPages) {}
 
-  absl::Status planVision(const VisionInput &input, RunPlan &plan) const;
+  absl::Status planVision(const VisionProgram &vision, const VisionInput &input,
+                          RunPlan &plan) const;
   absl::Status planPrefill(std::int64_t chunk, RunPlan &plan) const;
   absl::Status planDecode(RunPlan &plan) const;
   absl::Status planCall(std::int64_t rows, std::int64_t tokens, std::int64_t logitRows,
@@ -81,7 +84,7 @@ private:
   // Members die in reverse order: each needs those before it.
   std::unique_ptr<Device> device;
   std::unique_ptr<Executor> executor;
-  VisionProgram vision;
+  VisionProgram pictures, videos;
   LanguageProgram prefill, decode;
   bool followsPages; // the arena of a language call may depend on the pages of its sequence
 };

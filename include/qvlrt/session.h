@@ -79,7 +79,7 @@ struct BatchItem {
 
 /// One call of a program, for profiles.
 struct ProgramRun {
-  std::string_view program;  // "vision", "prefill", "decode"
+  std::string_view program;  // "vision", "vision_still", "prefill", "decode"
   double startMicros = 0;    // since the session was created
   double durationMicros = 0; // planning, binding and commands
   std::vector<CommandRecord> commands;

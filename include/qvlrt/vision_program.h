@@ -1,4 +1,4 @@
-// Calls of the program "vision".
+// Calls of the programs "vision" and "vision_still".
 #pragma once
 
 #include "absl/status/status.h"
@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace qvlrt {
@@ -28,6 +29,7 @@ struct VisionLimits {
   std::int64_t patchRow = 0; // columns of pixels
   std::int64_t groupRows =
       4; // rows of a merged group: merge_size^2; "P / 4" above is P / groupRows
+  std::int64_t windowRows = INT64_MAX; // patches of a whole window
 
   static VisionLimits of(const qvlfmt::ModelFacts &facts);
 };
@@ -36,14 +38,26 @@ struct VisionLimits {
 /// Error: InvalidArgument, naming the operand, the element, its value and the bound.
 absl::Status checkVisionCall(const VisionCall &call, const VisionLimits &limits);
 
-/// The vision entry point of an executor: checks, binds, runs.
+/// What the temporal patches of a call hold.
+enum class VisionFrames {
+  Any,  ///< frames of videos
+  Still ///< one picture each, repeated in every frame
+};
+
+/// A vision entry point of an executor: checks, binds, runs.
 class VisionProgram {
 public:
-  /// Error: NotFound.
-  static absl::StatusOr<VisionProgram> create(Executor &executor);
+  /// The entry point for such calls: still ones take "vision_still" where the artifact has it (an
+  /// option of its compiler), all others "vision". Error: NotFound.
+  static absl::StatusOr<VisionProgram> create(Executor &executor,
+                                              VisionFrames frames = VisionFrames::Any);
+
+  /// "vision" or "vision_still".
+  std::string_view name() const { return frames > 1 ? "vision_still" : "vision"; }
 
   /// Runs the call and writes f32 features [P / 4, hidden_size] into `features` (its size is
-  /// checked).
+  /// checked). Pixels are whole patch rows for either program. Error: InvalidArgument, also when
+  /// the frames of a still call differ.
   absl::Status run(const VisionCall &call, DeviceRange features,
                    std::vector<CommandRecord> *records = nullptr);
 
@@ -52,11 +66,12 @@ public:
                                            std::int64_t frames) const;
 
 private:
-  VisionProgram(Executor &executor, std::uint32_t program)
-      : executor(&executor), program(program) {}
+  VisionProgram(Executor &executor, std::uint32_t program, std::int64_t frames)
+      : executor(&executor), program(program), frames(frames) {}
 
   Executor *executor; // borrowed
   std::uint32_t program;
+  std::int64_t frames; // of a patch row, of which the program reads one
 };
 
 } // namespace qvlrt

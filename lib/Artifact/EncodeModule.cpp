@@ -2,6 +2,7 @@
 
 #include "qvl/Artifact/EncodeModule.h"
 
+#include "EncodeRecipe.h"
 #include "ProgramEncoder.h"
 
 #include "dialects/qvl/IR/Qvl.h"
@@ -35,6 +36,20 @@ static int64_t interleaveOf(qvlx::DataOp data) {
   return panel ? panel.getInterleave() : 0;
 }
 
+static FailureOr<std::optional<Recipe>> recipeOf(qvlx::DataOp data) {
+  if (!data.getRecipe())
+    return std::optional<Recipe>();
+  auto recipe = dyn_cast<dialect::RecipeAttrInterface>(*data.getRecipe());
+  auto type =
+      RankedTensorType::get(data.getBufferType().getShape(), data.getBufferType().getElement());
+  if (!recipe || failed(verifyRecipe([&] { return data.emitError(); }, recipe, type)))
+    return data.emitError() << "recipe " << *data.getRecipe() << " does not make " << type;
+  FailureOr<Recipe> encoded = encodeRecipe(data, {recipe, type});
+  if (failed(encoded))
+    return failure();
+  return std::optional<Recipe>(std::move(*encoded));
+}
+
 FailureOr<std::vector<DeclaredWeight>> declaredWeights(ModuleOp module) {
   std::vector<DeclaredWeight> weights;
   for (auto data : module.getOps<qvlx::DataOp>()) {
@@ -44,10 +59,14 @@ FailureOr<std::vector<DeclaredWeight>> declaredWeights(ModuleOp module) {
     ArrayRef<int64_t> shape = data.getBufferType().getShape();
     auto sources = llvm::map_to_vector(data.getSources().getAsValueRange<StringAttr>(),
                                        [](StringRef name) { return name.str(); });
+    FailureOr<std::optional<Recipe>> recipe = recipeOf(data);
+    if (failed(recipe))
+      return failure();
     weights.push_back({data.getSymName().str(),
                        shape.vec(),
                        *encoding,
                        {sources.begin(), sources.end()},
+                       std::move(*recipe),
                        interleaveOf(data)});
   }
   return weights;

@@ -1,8 +1,10 @@
 #include "qvl/Artifact/WeightPacker.h"
+
+#include "RecipeReader.h"
+#include "StoredElements.h"
 #include "qvl/Import/Failure.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 using namespace qvl;
@@ -11,14 +13,6 @@ using qvlfmt::ElementType;
 //===----------------------------------------------------------------------===//
 // Elements
 //===----------------------------------------------------------------------===//
-
-namespace {
-struct BFloat16 {
-  uint16_t bits;
-  operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
-};
-using Float16 = _Float16; // converts to float exactly
-} // namespace
 
 static int64_t storedWidth(ElementType element) { return element == ElementType::BF16 ? 2 : 4; }
 
@@ -43,8 +37,21 @@ static int64_t elementCount(const WeightDescription &weight) {
   return count;
 }
 
-/// The element type of the verified sources.
-static DType elementOf(const WeightDescription &weight) { return weight.sources.front().dtype; }
+/// The recipe of a weight: its own, or its sources one below the other.
+static Recipe recipeOf(const WeightDescription &weight) {
+  if (weight.recipe)
+    return *weight.recipe;
+  Recipe concat{.kind = Recipe::Kind::Concat,
+                .element = weight.sources.front().dtype,
+                .rows = weight.shape[0],
+                .columns = weight.shape.size() == 2 ? weight.shape[1] : 1};
+  for (const auto &[number, source] : llvm::enumerate(weight.sources))
+    concat.operands.push_back({.element = source.dtype,
+                               .rows = source.shape[0],
+                               .columns = concat.columns,
+                               .source = number});
+  return concat;
+}
 
 static llvm::Expected<uint64_t> storedPanelBytes(const WeightDescription &weight) {
   const qvlfmt::Encoding &e = weight.encoding;
@@ -65,21 +72,24 @@ static llvm::Expected<uint64_t> storedPanelBytes(const WeightDescription &weight
   return bytes;
 }
 
-/// Fails unless the sources are of one element type that can be stored without loss.
+/// Fails unless the sources are of one element type.
 static llvm::Error verifyElements(const WeightDescription &weight) {
-  if (weight.sources.empty())
-    return contradiction(weight, "there are no sources");
   const TensorInfo &first = weight.sources.front();
   for (const TensorInfo &source : weight.sources)
     if (source.dtype != first.dtype)
       return contradiction(weight, "source '" + source.sourceName + "' is " +
                                        toString(source.dtype) + ", but '" + first.sourceName +
                                        "' is " + toString(first.dtype));
-  if (!isLossless(first.dtype, weight.encoding.element()))
-    return contradiction(weight, toString(first.dtype) + " cannot be stored as " +
-                                     qvlfmt::EnumNameElementType(weight.encoding.element()) +
-                                     " without loss");
   return llvm::Error::success();
+}
+
+/// Fails unless elements of that type can be stored without loss.
+static llvm::Error verifyLossless(const WeightDescription &weight, DType element) {
+  if (isLossless(element, weight.encoding.element()))
+    return llvm::Error::success();
+  return contradiction(weight, toString(element) + " cannot be stored as " +
+                                   qvlfmt::EnumNameElementType(weight.encoding.element()) +
+                                   " without loss");
 }
 
 /// "[64, 8], [16, 8]"
@@ -107,8 +117,24 @@ static llvm::Error verifyRows(const WeightDescription &weight) {
   return llvm::Error::success();
 }
 
+/// Fails unless the recipe makes the logical shape of the sources.
+static llvm::Error verifyRecipe(const WeightDescription &weight, const Recipe &recipe) {
+  if (recipe.rows != weight.shape[0] || recipe.rows * recipe.columns != elementCount(weight))
+    return contradiction(weight, "shape " + toString(weight.shape) + " is not the recipe's " +
+                                     toString({recipe.rows, recipe.columns}));
+  if (std::string reason = contradictionOf(recipe, weight.sources); !reason.empty())
+    return contradiction(weight, reason);
+  return llvm::Error::success();
+}
+
 llvm::Expected<uint64_t> qvl::storedBytes(const WeightDescription &weight) {
-  if (llvm::Error error = verifyElements(weight))
+  if (weight.sources.empty())
+    return contradiction(weight, "there are no sources");
+  if (!weight.recipe)
+    if (llvm::Error error = verifyElements(weight))
+      return error;
+  const DType element = weight.recipe ? weight.recipe->element : weight.sources.front().dtype;
+  if (llvm::Error error = verifyLossless(weight, element))
     return error;
   const bool isFlat = weight.encoding.panel_n() == 0;
   const size_t rank = weight.shape.size();
@@ -116,7 +142,7 @@ llvm::Expected<uint64_t> qvl::storedBytes(const WeightDescription &weight) {
     return contradiction(weight, "panels need a matrix");
   if (isFlat && rank != 1)
     return contradiction(weight, "flat weights have one dimension");
-  if (llvm::Error error = verifyRows(weight))
+  if (llvm::Error error = weight.recipe ? verifyRecipe(weight, *weight.recipe) : verifyRows(weight))
     return error;
   if (!isFlat)
     return storedPanelBytes(weight);
@@ -190,11 +216,11 @@ template <typename Source> static void widen(const char *source, int64_t count, 
   std::copy(from, from + count, reinterpret_cast<float *>(target));
 }
 
-static void packPanels(const WeightDescription &weight, const char *rows, int64_t rowCount,
+static void packPanels(DType source, ElementType stored, const char *rows, int64_t rowCount,
                        const PanelShape &shape, char *panels) {
-  if (weight.encoding.element() == ElementType::BF16)
+  if (stored == ElementType::BF16)
     return packPanels<BFloat16, BFloat16>(rows, rowCount, shape, panels);
-  switch (elementOf(weight)) {
+  switch (source) {
   case DType::BF16:
     return packPanels<BFloat16, float>(rows, rowCount, shape, panels);
   case DType::F16:
@@ -204,11 +230,11 @@ static void packPanels(const WeightDescription &weight, const char *rows, int64_
   }
 }
 
-static void convertFlat(const WeightDescription &weight, const char *source, int64_t count,
+static void convertFlat(DType element, ElementType stored, const char *source, int64_t count,
                         char *target) {
-  if (weight.encoding.element() == ElementType::BF16)
+  if (stored == ElementType::BF16)
     return static_cast<void>(std::memcpy(target, source, count * sizeof(BFloat16)));
-  switch (elementOf(weight)) {
+  switch (element) {
   case DType::BF16:
     return widen<BFloat16>(source, count, target);
   case DType::F16:
@@ -224,25 +250,6 @@ static void convertFlat(const WeightDescription &weight, const char *source, int
 
 using Sink = llvm::function_ref<llvm::Error(llvm::ArrayRef<char>)>;
 
-/// Fills `block` with the bytes of all sources, one behind the other, that start at `begin`.
-static llvm::Error readSources(const WeightDescription &weight, TensorReader &reader,
-                               uint64_t begin, llvm::MutableArrayRef<char> block) {
-  for (const TensorInfo &source : weight.sources) {
-    if (begin >= source.bytes) {
-      begin -= source.bytes;
-      continue;
-    }
-    const size_t count = std::min<uint64_t>(source.bytes - begin, block.size());
-    if (llvm::Error error = reader.read(source, begin, block.take_front(count)))
-      return error;
-    block = block.drop_front(count);
-    if (block.empty())
-      break;
-    begin = 0;
-  }
-  return llvm::Error::success();
-}
-
 static PanelShape panelShape(const WeightDescription &weight) {
   const qvlfmt::Encoding &e = weight.encoding;
   const bool isPair = weight.interleave > 0;
@@ -256,24 +263,22 @@ static PanelShape panelShape(const WeightDescription &weight) {
 
 /// Packs the rows that part `part` of the matrix has in panels [panel, panel + count). `rows` is
 /// room for them.
-static llvm::Error packPart(const WeightDescription &weight, TensorReader &reader,
-                            const PanelShape &shape, int64_t part, int64_t panel, int64_t count,
-                            llvm::MutableArrayRef<char> rows, char *panels) {
-  const int64_t rowBytes = shape.columns * byteWidth(elementOf(weight));
+static llvm::Error packPart(const WeightDescription &weight, const Recipe &recipe,
+                            RecipeReader &reader, const PanelShape &shape, int64_t part,
+                            int64_t panel, int64_t count, char *rows, char *panels) {
   const int64_t partRows = weight.shape[0] / shape.parts;
   const int64_t firstRow = std::min(panel * shape.partRows(), partRows);
   const int64_t rowCount = std::min(count * shape.partRows(), partRows - firstRow);
-  if (llvm::Error error = readSources(weight, reader, (part * partRows + firstRow) * rowBytes,
-                                      rows.take_front(rowCount * rowBytes)))
+  if (llvm::Error error = reader.read(recipe, part * partRows + firstRow, rowCount, rows))
     return error;
+  const ElementType stored = weight.encoding.element();
   const int64_t place = part * shape.blockRows * shape.group;
-  packPanels(weight, rows.data(), rowCount, shape,
-             panels + place * storedWidth(weight.encoding.element()));
+  packPanels(recipe.element, stored, rows, rowCount, shape, panels + place * storedWidth(stored));
   return llvm::Error::success();
 }
 
-static llvm::Error packMatrix(const WeightDescription &weight, TensorReader &reader,
-                              uint64_t blockBytes, Sink sink) {
+static llvm::Error packMatrix(const WeightDescription &weight, const Recipe &recipe,
+                              RecipeReader &reader, uint64_t blockBytes, Sink sink) {
   const qvlfmt::Encoding &e = weight.encoding;
   const PanelShape shape = panelShape(weight);
   const int64_t panelBytes = shape.panelSize * storedWidth(e.element());
@@ -281,14 +286,14 @@ static llvm::Error packMatrix(const WeightDescription &weight, TensorReader &rea
   const int64_t panelsPerBlock =
       std::clamp<int64_t>(blockBytes / panelBytes, 1, std::max<int64_t>(panelCount, 1));
   std::vector<char> rows(panelsPerBlock * shape.partRows() * shape.columns *
-                         byteWidth(elementOf(weight)));
+                         byteWidth(recipe.element));
   std::vector<char> panels(panelsPerBlock * panelBytes);
   for (int64_t panel = 0; panel < panelCount; panel += panelsPerBlock) {
     const int64_t count = std::min(panelsPerBlock, panelCount - panel);
     std::fill(panels.begin(), panels.end(), 0);
     for (int64_t part = 0; part < shape.parts; ++part)
-      if (llvm::Error error =
-              packPart(weight, reader, shape, part, panel, count, rows, panels.data()))
+      if (llvm::Error error = packPart(weight, recipe, reader, shape, part, panel, count,
+                                       rows.data(), panels.data()))
         return error;
     if (llvm::Error error = sink({panels.data(), static_cast<size_t>(count * panelBytes)}))
       return error;
@@ -296,9 +301,9 @@ static llvm::Error packMatrix(const WeightDescription &weight, TensorReader &rea
   return llvm::Error::success();
 }
 
-static llvm::Error packVector(const WeightDescription &weight, TensorReader &reader,
-                              uint64_t blockBytes, Sink sink) {
-  const int64_t sourceWidth = byteWidth(elementOf(weight));
+static llvm::Error packVector(const WeightDescription &weight, const Recipe &recipe,
+                              RecipeReader &reader, uint64_t blockBytes, Sink sink) {
+  const int64_t sourceWidth = byteWidth(recipe.element);
   const int64_t targetWidth = storedWidth(weight.encoding.element());
   const int64_t total = weight.shape[0];
   const int64_t block =
@@ -306,10 +311,9 @@ static llvm::Error packVector(const WeightDescription &weight, TensorReader &rea
   std::vector<char> source(block * sourceWidth), stored(block * targetWidth);
   for (int64_t first = 0; first < total; first += block) {
     const int64_t count = std::min(block, total - first);
-    if (llvm::Error error = readSources(weight, reader, first * sourceWidth,
-                                        {source.data(), static_cast<size_t>(count * sourceWidth)}))
+    if (llvm::Error error = reader.read(recipe, first, count, source.data()))
       return error;
-    convertFlat(weight, source.data(), count, stored.data());
+    convertFlat(recipe.element, weight.encoding.element(), source.data(), count, stored.data());
     if (llvm::Error error = sink({stored.data(), static_cast<size_t>(count * targetWidth)}))
       return error;
   }
@@ -318,6 +322,8 @@ static llvm::Error packVector(const WeightDescription &weight, TensorReader &rea
 
 llvm::Error qvl::packWeight(const WeightDescription &weight, TensorReader &reader,
                             uint64_t blockBytes, Sink sink) {
-  return weight.encoding.panel_n() == 0 ? packVector(weight, reader, blockBytes, sink)
-                                        : packMatrix(weight, reader, blockBytes, sink);
+  const Recipe recipe = recipeOf(weight);
+  RecipeReader rows(weight.sources, reader);
+  return weight.encoding.panel_n() == 0 ? packVector(weight, recipe, rows, blockBytes, sink)
+                                        : packMatrix(weight, recipe, rows, blockBytes, sink);
 }

@@ -66,7 +66,7 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
       qvlx::DataOp::create(builder, parameter.getLoc(), parameter.getSymName(),
                            bufferTypeOf(parameter.getTensorType()),
                            builder.getStrArrayAttr(sourceNames(parameter)),
-                           *parameter.getEncoding());
+                           parameter.getRecipeAttr(), *parameter.getEncoding());
       parameter.erase();
     }
     return success();

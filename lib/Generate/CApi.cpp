@@ -80,7 +80,8 @@ qvl_model_options defaultModelOptions() {
 absl::Status openModel(const std::string &path, const qvl_model_options &options,
                        qvl_model **model) {
   ModelOptions modelOptions;
-  modelOptions.threads = options.threads;
+  modelOptions.device.kind = DeviceKind::Cpu;
+  modelOptions.device.threads = options.threads;
   modelOptions.session.prefillChunk = options.prefill_chunk;
   if (options.kv_memory != 0)
     modelOptions.session.kvMemory = options.kv_memory;

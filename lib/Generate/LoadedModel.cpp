@@ -1,7 +1,6 @@
-// An artifact opened, bound to the CPU and ready to answer.
+// An artifact opened, bound to a device and ready to answer.
 #include "qvlrt/loaded_model.h"
 
-#include "qvlrt/cpu_device.h"
 #include "qvlrt/status.h"
 
 #include <chrono>
@@ -16,7 +15,7 @@ absl::StatusOr<LoadedModel> LoadedModel::open(const std::string &path,
   if (options.verifyWeights)
     QVLRT_RETURN_IF_ERROR(module->verifyWeights());
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Device> device,
-                         createCpuDevice({.threads = options.threads, .features = std::nullopt}));
+                         createDevice(options.device, module->target("cuda").ok()));
   QVLRT_ASSIGN_OR_RETURN(Processor processor,
                          Processor::create(module->facts(), module->tokenizer()));
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,

@@ -55,14 +55,16 @@ std::uint64_t ArenaBytes::peak() const { return std::max({vision, prefill, decod
 absl::StatusOr<Planner> Planner::create(const Module &module) {
   std::unique_ptr<Device> device = createNullDevice();
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(module, *device));
-  QVLRT_ASSIGN_OR_RETURN(VisionProgram vision, VisionProgram::create(*executor));
+  QVLRT_ASSIGN_OR_RETURN(VisionProgram pictures,
+                         VisionProgram::create(*executor, VisionFrames::Still));
+  QVLRT_ASSIGN_OR_RETURN(VisionProgram videos, VisionProgram::create(*executor));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram prefill, LanguageProgram::create(*executor, "prefill"));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram decode, LanguageProgram::create(*executor, "decode"));
   bool followsPages = false;
   for (std::uint32_t i = 0; i < countOf(executor->target().programs()); ++i)
     followsPages |= memoryFollowsPages(*executor->target().programs()->Get(i));
-  return Planner(std::move(device), std::move(executor), std::move(vision), std::move(prefill),
-                 std::move(decode), followsPages);
+  return Planner(std::move(device), std::move(executor), std::move(pictures), std::move(videos),
+                 std::move(prefill), std::move(decode), followsPages);
 }
 
 std::int64_t Planner::pagesFor(std::int64_t tokens) const {
@@ -70,7 +72,8 @@ std::int64_t Planner::pagesFor(std::int64_t tokens) const {
 }
 
 /// Images and videos are a call each, as in Session::encodeMedia().
-absl::Status Planner::planVision(const VisionInput &input, RunPlan &plan) const {
+absl::Status Planner::planVision(const VisionProgram &vision, const VisionInput &input,
+                                 RunPlan &plan) const {
   if (input.patches() == 0)
     return absl::OkStatus();
   const auto windows = std::ssize(input.windows.cuWindowSeqlens) - 1;
@@ -154,8 +157,8 @@ absl::StatusOr<RunPlan> Planner::plan(const ProcessedRequest &request,
   plan.weightBytes = module.totalWeightBytes();
   plan.kvBytes =
       static_cast<std::uint64_t>(plan.pages) * KvPageLayout::of(module.facts()).pageBytes();
-  QVLRT_RETURN_IF_ERROR(planVision(request.images, plan));
-  QVLRT_RETURN_IF_ERROR(planVision(request.videos, plan));
+  QVLRT_RETURN_IF_ERROR(planVision(pictures, request.images, plan));
+  QVLRT_RETURN_IF_ERROR(planVision(videos, request.videos, plan));
   QVLRT_RETURN_IF_ERROR(planPrefill(options.session.prefillChunk, plan));
   QVLRT_RETURN_IF_ERROR(planDecode(plan));
   plan.obstacle = obstacleOf(plan, options, context);

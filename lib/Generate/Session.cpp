@@ -23,12 +23,13 @@ double micros(Clock::duration duration) {
 
 class ModelSession final : public Session {
 public:
-  ModelSession(std::unique_ptr<Executor> executor, VisionProgram vision, LanguageProgram prefill,
-               LanguageProgram decode, std::unique_ptr<KvCache> cache, std::int64_t context,
-               std::int64_t chunk)
-      : executor(std::move(executor)), vision(std::move(vision)), prefill(std::move(prefill)),
-        decode(std::move(decode)), features(this->executor->device(), rowBytes(facts())),
-        cache(std::move(cache)), context(context), chunk(chunk) {}
+  ModelSession(std::unique_ptr<Executor> executor, VisionProgram pictures, VisionProgram videos,
+               LanguageProgram prefill, LanguageProgram decode, std::unique_ptr<KvCache> cache,
+               std::int64_t context, std::int64_t chunk)
+      : executor(std::move(executor)), pictures(std::move(pictures)), videos(std::move(videos)),
+        prefill(std::move(prefill)), decode(std::move(decode)),
+        features(this->executor->device(), rowBytes(facts())), cache(std::move(cache)),
+        context(context), chunk(chunk) {}
 
   static std::uint64_t rowBytes(const qvlfmt::ModelFacts &facts) {
     return std::uint64_t{sizeof(float)} * facts.hidden_size();
@@ -50,7 +51,7 @@ public:
   std::uint64_t kvBytes() const override { return cache->committedBytes(); }
 
 private:
-  absl::Status encode(const VisionInput &input);
+  absl::Status encode(VisionProgram &vision, const VisionInput &input);
 
   /// Runs `body(records)`, where records is null unless a profile is taken.
   template <typename Body> absl::Status profiled(std::string_view program, Body body) {
@@ -67,7 +68,7 @@ private:
   }
 
   std::unique_ptr<Executor> executor;
-  VisionProgram vision;
+  VisionProgram pictures, videos;
   LanguageProgram prefill, decode;
   FeaturePool features;
   std::unique_ptr<KvCache> cache;
@@ -77,14 +78,14 @@ private:
   Clock::time_point created = Clock::now();
 };
 
-absl::Status ModelSession::encode(const VisionInput &input) {
+absl::Status ModelSession::encode(VisionProgram &vision, const VisionInput &input) {
   if (input.patches() == 0)
     return absl::OkStatus();
   const std::vector<std::int32_t> window(input.windows.windowIndex.begin(),
                                          input.windows.windowIndex.end());
   const std::int64_t count = window.size();
   QVLRT_ASSIGN_OR_RETURN(const std::int64_t first, features.append(count));
-  return profiled("vision", [&](std::vector<CommandRecord> *records) {
+  return profiled(vision.name(), [&](std::vector<CommandRecord> *records) {
     return vision.run({.pixels = input.pixelValues,
                        .positions = input.positions,
                        .window = window,
@@ -97,8 +98,8 @@ absl::Status ModelSession::encode(const VisionInput &input) {
 absl::StatusOr<std::int64_t> ModelSession::encodeMedia(const ProcessedRequest &request) {
   const std::int64_t first = features.size();
   // Two calls, as in the model specification, section 6: images first, then videos.
-  QVLRT_RETURN_IF_ERROR(encode(request.images));
-  QVLRT_RETURN_IF_ERROR(encode(request.videos));
+  QVLRT_RETURN_IF_ERROR(encode(pictures, request.images));
+  QVLRT_RETURN_IF_ERROR(encode(videos, request.videos));
   return first;
 }
 
@@ -175,14 +176,16 @@ absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, D
         "prefill-chunk and the number of sequences must be 1 or more");
   QVLRT_ASSIGN_OR_RETURN(const std::int64_t context, contextTokens(facts, options));
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(module, device));
-  QVLRT_ASSIGN_OR_RETURN(VisionProgram vision, VisionProgram::create(*executor));
+  QVLRT_ASSIGN_OR_RETURN(VisionProgram pictures,
+                         VisionProgram::create(*executor, VisionFrames::Still));
+  QVLRT_ASSIGN_OR_RETURN(VisionProgram videos, VisionProgram::create(*executor));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram prefill, LanguageProgram::create(*executor, "prefill"));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram decode, LanguageProgram::create(*executor, "decode"));
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<KvCache> cache,
                          createCache(facts, device, context, options));
-  return std::make_unique<ModelSession>(std::move(executor), std::move(vision), std::move(prefill),
-                                        std::move(decode), std::move(cache), context,
-                                        options.prefillChunk);
+  return std::make_unique<ModelSession>(std::move(executor), std::move(pictures), std::move(videos),
+                                        std::move(prefill), std::move(decode), std::move(cache),
+                                        context, options.prefillChunk);
 }
 
 } // namespace qvlrt

@@ -20,15 +20,11 @@ static void validate(const JsonFields &fields, const GenerationConfig &config) {
 llvm::Expected<GenerationConfig> qvl::readGenerationConfig(llvm::StringRef directory,
                                                            const ModelConfig &model) {
   const std::string path = pathIn(directory, "generation_config.json");
-  json::Object root;
-  if (fileExists(path)) {
-    llvm::Expected<json::Object> read = readJsonObject(path);
-    if (!read)
-      return read.takeError();
-    root = std::move(*read);
-  }
+  llvm::Expected<json::Object> root = readOptionalJsonObject(path);
+  if (!root)
+    return root.takeError();
   JsonProblems problems(path);
-  const JsonFields fields(problems, "", {&root});
+  const JsonFields fields(problems, "", {&*root});
   const IntegerRange ids = {0, model.text.vocabSize - 1};
   GenerationConfig config;
   config.doSample = fields.boolean("do_sample", config.doSample);

@@ -119,6 +119,12 @@ llvm::Expected<json::Object> qvl::readJsonObject(llvm::StringRef path) {
   return parseJsonObject(*text, path);
 }
 
+llvm::Expected<json::Object> qvl::readOptionalJsonObject(llvm::StringRef path) {
+  if (!fileExists(path))
+    return json::Object();
+  return readJsonObject(path);
+}
+
 //===----------------------------------------------------------------------===//
 // Fields
 //===----------------------------------------------------------------------===//

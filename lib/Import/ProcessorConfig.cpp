@@ -73,16 +73,12 @@ llvm::Expected<ProcessorConfig> qvl::readProcessorConfig(llvm::StringRef directo
   const bool isNested = !fileExists(path);
   if (isNested)
     path = pathIn(directory, "processor_config.json");
-  json::Object root;
-  if (fileExists(path)) {
-    llvm::Expected<json::Object> read = readJsonObject(path);
-    if (!read)
-      return read.takeError();
-    root = std::move(*read);
-  }
+  llvm::Expected<json::Object> root = readOptionalJsonObject(path);
+  if (!root)
+    return root.takeError();
   JsonProblems problems(path);
-  const JsonFields top(problems, "", {&root});
-  const json::Object *object = isNested ? top.object("image_processor") : &root;
+  const JsonFields top(problems, "", {&*root});
+  const json::Object *object = isNested ? top.object("image_processor") : &*root;
   if (!object)
     warnings.push_back(directory.str() + ": no image processor configuration "
                                          "(preprocessor_config.json); the model class's defaults "

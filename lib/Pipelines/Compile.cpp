@@ -39,7 +39,7 @@ public:
     context.loadAllAvailableDialects();
     context.setThreadPool(threads);
     if (options.fusionReport)
-      summary.listen(context);
+      summary.listen(context, {options.foldStillFrames});
   }
 
   llvm::Error run() {
@@ -110,7 +110,7 @@ llvm::Error Compilation::runPipeline(Phase phase) {
   PassManager pm(&context);
   pm.enableVerifier(true);
   if (phase == Phase::Fuse && options.fuse)
-    buildFusePipeline(pm);
+    buildFusePipeline(pm, {options.foldStillFrames});
   if (phase == Phase::Outline)
     buildOutlinePipeline(pm);
   if (phase == Phase::Codegen)
@@ -152,12 +152,13 @@ llvm::Error Compilation::writeArtifactFile() {
   ArtifactDescription description;
   description.metadata = std::move(*metadata);
   description.metadata.targets.push_back(std::make_unique<qvlfmt::TargetT>(std::move(*target)));
-  for (const DeclaredWeight &weight : *weights) {
+  for (DeclaredWeight &weight : *weights) {
     llvm::Expected<std::vector<TensorInfo>> sources = findSources(model->checkpoint, weight);
     if (!sources)
       return sources.takeError();
     description.weights.push_back({weight.name, Shape(ArrayRef(weight.shape)), weight.encoding,
-                                   std::move(*sources), weight.interleave});
+                                   std::move(*sources), std::move(weight.recipe),
+                                   weight.interleave});
   }
   ArtifactWriteOptions writing;
   writing.progress = [&](uint64_t done, uint64_t total) { progress(Phase::Artifact, done, total); };

@@ -48,10 +48,10 @@ void printEntries(llvm::raw_ostream &os, llvm::StringRef kind,
 
 } // namespace
 
-void FusionSummary::listen(MLIRContext &context) {
+void FusionSummary::listen(MLIRContext &context, const FuseOptions &options) {
   // Passes without anything to say are named too, in the order in which they run.
   OpPassManager pipeline(ModuleOp::getOperationName());
-  buildFusePipeline(pipeline);
+  buildFusePipeline(pipeline, options);
   for (Pass &pass : pipeline)
     if (pass.getArgument().starts_with("qvl-"))
       passes[pass.getArgument().str()];

@@ -2,6 +2,8 @@
 // and why.
 #pragma once
 
+#include "qvl/Pipelines/Pipelines.h"
+
 #include "mlir/IR/MLIRContext.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -26,8 +28,8 @@ public:
   };
 
   /// Makes `context` send the remarks here from now on. The summary must outlive the context's
-  /// passes.
-  void listen(mlir::MLIRContext &context);
+  /// passes. `options` are those of the pipeline that will run.
+  void listen(mlir::MLIRContext &context, const FuseOptions &options);
 
   void add(llvm::StringRef pass, bool passed, Entry entry);
 

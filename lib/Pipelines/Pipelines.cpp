@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -17,7 +18,16 @@ using namespace mlir;
 
 namespace qvl {
 
-void buildFusePipeline(OpPassManager &pm) {
+namespace {
+/// FuseOptions as text.
+struct FusePipelineOptions : PassPipelineOptions<FusePipelineOptions> {
+  Option<bool> foldStillFrames{*this, "fold-still-frames",
+                               llvm::cl::desc("Add the entry vision_still for pictures"),
+                               llvm::cl::init(false)};
+};
+} // namespace
+
+void buildFusePipeline(OpPassManager &pm, const FuseOptions &options) {
   // Row order is a fact about single steps, so it is assigned while every step is an op of its own.
   pm.addPass(mlir::qvl::createHoistWindowOrderPass());
   // Whole projections are joined before the epilogue pass turns each linear into its own fused op.
@@ -31,6 +41,11 @@ void buildFusePipeline(OpPassManager &pm) {
   // qvl-fuse-qkv makes comes before the rotations that join it.
   pm.addPass(mlir::qvl::createFuseSpatialMergePass());
   pm.addPass(mlir::qvl::createFuseRotaryPass());
+  // Widens the rows between two projections, so every projection must have its epilogue.
+  pm.addPass(mlir::qvl::createPadReductionPass());
+  // Copies a whole function, which every other pass then has finished with.
+  if (options.foldStillFrames)
+    pm.addPass(mlir::qvl::createFoldStillFramesPass());
   // Layers load tables and constants anew; one of each is left for outlining. Nothing is folded
   // yet: folding rounds constants of epilogues to f32, and the fused model is to be the traced one
   // in f64.
@@ -57,7 +72,10 @@ void registerPassesAndPipelines() {
   mlir::qvl::registerQvlTransformsPasses();
   registerQvlConversionPasses();
   mlir::qvl::registerExpandMathPass();
-  PassPipelineRegistration<>("qvl-fuse-pipeline", "Phase fuse", buildFusePipeline);
+  PassPipelineRegistration<FusePipelineOptions>(
+      "qvl-fuse-pipeline", "Phase fuse", [](OpPassManager &pm, const FusePipelineOptions &options) {
+        buildFusePipeline(pm, {options.foldStillFrames});
+      });
   PassPipelineRegistration<>("qvl-outline-pipeline", "Phase outline", buildOutlinePipeline);
   PassPipelineRegistration<>("qvl-codegen-pipeline", "Phase codegen, with default options",
                              [](OpPassManager &pm) { buildCodegenPipeline(pm, {}); });

@@ -32,7 +32,9 @@ struct TypeName {
 };
 constexpr TypeName kTypes[] = {{NpyType::F32, "<f4", 4}, {NpyType::F64, "<f8", 8},
                                {NpyType::I32, "<i4", 4}, {NpyType::I64, "<i8", 8},
-                               {NpyType::U8, "|u1", 1},  {NpyType::U16, "<u2", 2}};
+                               {NpyType::U8, "|u1", 1},  {NpyType::U16, "<u2", 2},
+                               {NpyType::F16, "<f2", 2}, {NpyType::I8, "|i1", 1},
+                               {NpyType::I16, "<i2", 2}, {NpyType::U32, "<u4", 4}};
 
 const TypeName &nameOf(NpyType type) {
   return *std::find_if(std::begin(kTypes), std::end(kTypes),
@@ -225,7 +227,8 @@ absl::StatusOr<NpyArray> parseNpy(std::string_view bytes, std::string_view name)
   NpyArray array;
   if (!HeaderParser(*header).parse(array))
     return error(
-        "unsupported .npy header (accepted: little-endian f32 f64 i32 i64 u8 u16, C order)");
+        "unsupported .npy header (accepted: little-endian f16 f32 f64 i8 i16 i32 i64 u8 u16 "
+        "u32, C order)");
   const std::string_view data = bytes.substr(header->data() + header->size() - bytes.data());
   const std::size_t elementBytes = npyElementBytes(array.type);
   const auto count = countElements(array.shape, elementBytes);

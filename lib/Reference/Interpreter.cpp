@@ -3,6 +3,7 @@
 #include "qvl/Reference/Interpreter.h"
 
 #include "OpFunctions.h"
+#include "Recipes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -79,20 +80,17 @@ static LogicalResult checkStaticSizes(Operation &op) {
   return success();
 }
 
-/// The rows of a parameter's source tensors, one below the other.
 FailureOr<Tensor> Interpreter::make(ParameterOp op) {
-  Tensor tensor;
-  tensor.shape = op.getTensorType().getShape().vec();
-  for (auto [name, type] : op.getSourceTensors()) {
-    FailureOr<Tensor> source = parameters(op, name, type);
-    if (failed(source))
+  auto source = [&](StringRef name, RankedTensorType type) -> FailureOr<Tensor> {
+    FailureOr<Tensor> tensor = parameters(op, name, type);
+    if (failed(tensor))
       return failure();
-    std::string reason = mismatch(*source, type);
+    std::string reason = mismatch(*tensor, type);
     if (!reason.empty())
       return op.emitOpError() << "source '" << name << "' of type " << type << " " << reason;
-    tensor.values.insert(tensor.values.end(), source->values.begin(), source->values.end());
-  }
-  return tensor;
+    return tensor;
+  };
+  return evaluateRecipe(op, op.getOrigin(), source, precision);
 }
 
 FailureOr<Interpreter::Shared> Interpreter::load(LoadOp op) {

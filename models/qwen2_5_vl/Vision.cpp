@@ -76,6 +76,11 @@ LogicalResult traceVision(ModuleOp module, const VisionConfig &config, const Tra
   Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
   VisionInputs in;
   in.pixels = trace.input("pixels", f32, {kDynamic, config.patchRow()});
+  int64_t area = config.patchSize * config.patchSize;
+  trace.function().setArgAttr(
+      0, dialect::kPatchAxesAttr,
+      builder.getDenseI64ArrayAttr(
+          {config.patchRow() / (config.temporalPatchSize * area), config.temporalPatchSize, area}));
   Tensor positions = trace.input("positions", i32, {2, kDynamic});
   in.window = trace.input("window", i32, {kDynamic});
   in.windows = trace.input("windows", i32, {kDynamic});

@@ -4,7 +4,7 @@
 // RUN:   --remarks-filter=qvl-fuse-gate-up -o /dev/null
 
 /// Vision: both projections have a bias. haveOneInput, haveOneWeightType, otherReader: none, isJoinable.
-// CHECK: qvl.parameter @mlp.gate_up_proj.weight : tensor<48x16xbf16> recipe(<["mlp.gate_proj.weight", "model.up"], rows = [24, 24]>)
+// CHECK: qvl.parameter @mlp.gate_up_proj.weight : tensor<48x16xbf16> recipe(#qvl.concat<["mlp.gate_proj.weight", "model.up"], rows = [24, 24]>)
 // CHECK-NOT: qvl.parameter
 // CHECK-LABEL: func.func @with_biases
 // CHECK-SAME: (%[[X:.*]]: tensor<?x16xf32>, %[[BG:.*]]: tensor<24xbf16>, %[[BU:.*]]: tensor<24xbf16>)
@@ -37,7 +37,7 @@ func.func @with_biases(%x: tensor<?x16xf32>, %bg: tensor<24xbf16>, %bu: tensor<2
 // -----
 
 /// Text: no bias; the gate may be the right factor, and the up projection the first op and parameter.
-// CHECK: qvl.parameter @gate_up_proj.weight : tensor<48x16xf32> recipe(<["g", "u"], rows = [24, 24]>)
+// CHECK: qvl.parameter @gate_up_proj.weight : tensor<48x16xf32> recipe(#qvl.concat<["g", "u"], rows = [24, 24]>)
 // CHECK-LABEL: func.func @without_biases
 // CHECK: qvl.fused_linear %{{.*}}, (%{{.*}}) : {{.*}} {
 // CHECK-NEXT: ^bb0(%[[G:.*]]: f32, %[[U:.*]]: f32):

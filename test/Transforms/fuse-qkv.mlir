@@ -6,9 +6,9 @@
 
 /// Sources follow the names in the checkpoint; the old parameters go away.
 // CHECK-NOT: q_proj
-// CHECK: qvl.parameter @attn.qkv_proj.weight : tensor<32x16xbf16> recipe(<["old.q.weight", "attn.k_proj.weight", "attn.v_proj.weight"], rows = [16, 8, 8]>)
+// CHECK: qvl.parameter @attn.qkv_proj.weight : tensor<32x16xbf16> recipe(#qvl.concat<["old.q.weight", "attn.k_proj.weight", "attn.v_proj.weight"], rows = [16, 8, 8]>)
 // CHECK-NOT: qvl.parameter @attn.k_proj
-// CHECK: qvl.parameter @attn.qkv_proj.bias : tensor<32xbf16> recipe(<["attn.q_proj.bias", "attn.k_proj.bias", "attn.v_proj.bias"], rows = [16, 8, 8]>)
+// CHECK: qvl.parameter @attn.qkv_proj.bias : tensor<32xbf16> recipe(#qvl.concat<["attn.q_proj.bias", "attn.k_proj.bias", "attn.v_proj.bias"], rows = [16, 8, 8]>)
 // CHECK-NOT: qvl.parameter
 qvl.parameter @attn.q_proj.weight : tensor<16x16xbf16> source("old.q.weight")
 qvl.parameter @attn.q_proj.bias : tensor<16xbf16>
@@ -46,7 +46,7 @@ func.func @text_layer(%x: tensor<?x16xf32>) -> (tensor<?x2x8xf32>, tensor<?x1x8x
 
 /// A name that is taken gets a suffix.
 qvl.parameter @qkv_proj.weight : tensor<8x16xf32>
-// CHECK: qvl.parameter @qkv_proj.weight_0 : tensor<16x16xf32> recipe(<["a", "b"], rows = [8, 8]>)
+// CHECK: qvl.parameter @qkv_proj.weight_0 : tensor<16x16xf32> recipe(#qvl.concat<["a", "b"], rows = [8, 8]>)
 qvl.parameter @a : tensor<8x16xf32>
 qvl.parameter @b : tensor<8x16xf32>
 // CHECK-LABEL: func.func @name_taken

@@ -100,8 +100,26 @@ def prompt_errors(suite):
     suite.case("KV memory below a page", ["--prompt=a", "--kv-memory=1"], BAD_INPUT, "kv-memory")
     suite.case("KV memory below the prompt", ["--prompt=" + long_prompt, "--kv-memory=200K"],
                BAD_INPUT, "kv-memory")
-    suite.case("CUDA without support", ["--prompt=a", "--device=cuda"], BAD_INPUT, "CUDA")
-    suite.case("a certain CUDA device", ["--prompt=a", "--device=cuda:1"], BAD_INPUT, "CUDA")
+
+
+def device_errors(suite, build_dir):
+    nowhere = "--cuda-driver=/no/such/libcuda.so.1"
+    no_driver = "no CUDA driver found (/no/such/libcuda.so.1)"
+    suite.case("no CUDA driver", ["--prompt=a", "--device=cuda", nowhere], BAD_INPUT, no_driver,
+               "use --device=cpu")
+    suite.case("no CUDA driver for a certain GPU", ["--prompt=a", "--device=cuda:1", nowhere],
+               BAD_INPUT, no_driver)
+    for device in ("auto", "cpu"):
+        suite.case(f"no CUDA driver, --device={device}",
+                   ["--prompt=a", f"--device={device}", nowhere, "--max-new-tokens=1"], DONE)
+    other = suite.path("libother.so", b"no library")
+    suite.case("a driver that is no library", ["--prompt=a", "--device=cuda", "--cuda-driver=" + other],
+               BAD_INPUT, "no CUDA driver found", "libother.so")
+    simulator = "--cuda-driver=" + os.path.join(build_dir, "sim", "libcuda.so.1")
+    suite.case("a GPU that is not there", ["--prompt=a", "--device=cuda:7", simulator], BAD_INPUT,
+               "there is no GPU 7", "finds 1")
+    suite.case("an artifact without code for GPUs", ["--prompt=a", "--device=cuda", simulator],
+               BAD_INPUT, "no code for cuda, only for cpu", "--device")
 
 
 def message_errors(suite):
@@ -266,6 +284,7 @@ def main():
         for group in (usage_errors, prompt_errors, message_errors, picture_errors, artifact_errors,
                       output_errors, interrupted):
             group(suite)
+        device_errors(suite, arguments.build)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     results.finish()

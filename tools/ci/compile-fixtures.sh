@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compiles the checkpoints of the tests to BUILD_DIR/test-artifacts (default BUILD_DIR: build), and to its folders no-fuse,
-# bf16 and bf16-no-fuse unfused, with bf16 activations, and both. Exits 1 if one fails.
+# bf16 and bf16-no-fuse unfused, with bf16 activations, and both; to its folder still with a program for pictures.
+# Exits 1 if one fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -28,4 +29,5 @@ compile_all test-artifacts --precision=f32
 compile_all test-artifacts/no-fuse --precision=f32 --no-fuse
 compile_all test-artifacts/bf16 --precision=bf16
 compile_all test-artifacts/bf16-no-fuse --precision=bf16 --no-fuse
+compile_all test-artifacts/still --precision=f32 --fold-still-frames
 exit "$status"

@@ -19,12 +19,17 @@ COMPILER_HALF = ["include/qvl", "dialects", "models", "lib/Import", "lib/Trace",
                  "lib/Pipelines", "lib/Artifact", "lib/Reference", "tools/qvl-compile", "tools/qvl-opt"]
 COMPILER_HEADERS = r"(mlir|mlir-c|llvm|llvm-c|lld|qvl|dialects|models)/"
 QVLX = r"dialects/qvlx/"
+# The simulator proper; its driver library lies in lib/PtxSim/Driver.
+SIMULATOR = ["include/qvlsim"] + [f"lib/PtxSim/{part}" for part in
+                                  ["Parse", "Module", "Memory", "Exec", "Isa", "Async", "TensorMap", "Races"]]
 
 # (directories, what their files may not include, why)
 RULES = [
     (["include/qvlfmt"], r"(mlir|llvm|qvl|qvlrt|absl|dialects|models|lib)/", "qvlfmt depends on nothing"),
     (RUNTIME_HALF, COMPILER_HEADERS, "the runtime half is free of the compiler and of LLVM"),
     (COMPILER_HALF, r"qvlrt/", "the compiler half does not use the runtime"),
+    (SIMULATOR, r"(mlir|mlir-c|llvm|llvm-c|lld|qvl|qvlrt|qvlfmt|dialects|models)/", "the simulator depends on nothing of qvl"),
+    (RUNTIME_HALF + COMPILER_HALF, r"qvlsim/", "only the driver library and qvl-ptxsim use the simulator"),
     (["dialects/qvl"], QVLX, "the dialects never include each other"),
     (["dialects/qvlx"], r"dialects/qvl/", "the dialects never include each other"),
     (["lib/Import", "include/qvl/Import"], r"(mlir|dialects)/", "the importer knows no dialect"),
@@ -37,7 +42,7 @@ RULES = [
 
 # (directories, words their CMake files may not name)
 LINK_RULES = [
-    (RUNTIME_HALF, r"\b(MLIR|LLVM|lld\w+|qvl_mlir_\w+|qvl_use_mlir|Qvl(Import|Artifact|Codegen\w*|Conversion|Pipelines|Compile|"
+    (RUNTIME_HALF, r"\b(MLIR|LLVM|lld\w+|qvl_mlir_\w+|qvl_use_mlir|Qvl(PtxSim\w*|Import|Artifact|Codegen\w*|Conversion|Pipelines|Compile|"
                    r"Reference\w*|Trace|Dialect|Transforms)|QvlxDialect)\b"),
     (["dialects/qvl"], r"\bQvlx\w*"),
     (["dialects/qvlx"], r"\bQvl[A-Z]\w*"),

@@ -14,8 +14,8 @@ violations() {
   status=1
 }
 
-# Bundled data keep the form of their origin.
-tracked() { git ls-files -- "$@" ':!test/e2e/goldens' ':!models/*.json' ':!models/samples' ':!models/shapes-vl'; }
+# Bundled data and compiled PTX keep the form of their origin.
+tracked() { git ls-files -- "$@" ':!test/e2e/goldens' ':!models/*.json' ':!models/samples' ':!models/shapes-vl' ':!*.ptx'; }
 
 # Scripts: the paths whose recorded mode does not fit their first bytes. A file with an interpreter line is run.
 wrong_exec_bits() {

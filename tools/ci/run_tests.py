@@ -132,8 +132,9 @@ def run_e2e(runner):
         command = ["/usr/bin/python3", str(script), str(runner.build_dir), str(runner.artifacts)]
         runner.run(f"e2e-{script.stem}", command, lambda code, output: count_last_line(output))
     # The goldens hold for the traced ops as they are, too.
-    goldens = ["/usr/bin/python3", str(ROOT / "test/e2e/run_goldens.py"), str(runner.build_dir), str(runner.artifacts / "no-fuse")]
-    runner.run("e2e-run_goldens-no-fuse", goldens, lambda code, output: count_last_line(output))
+    for kind, script in (("no-fuse", "run_goldens"), ("still", "run_goldens"), ("still", "plan")):
+        command = ["/usr/bin/python3", str(ROOT / f"test/e2e/{script}.py"), str(runner.build_dir), str(runner.artifacts / kind)]
+        runner.run(f"e2e-{script}-{kind}", command, lambda code, output: count_last_line(output))
     return len(scripts) + 1
 
 

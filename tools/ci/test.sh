@@ -25,6 +25,7 @@ require tools/ci/build.sh
 check tools/ci/lint.sh
 check tools/ci/layering.sh
 check /usr/bin/python3 tools/ci/constraint-ids.py
+check tools/ci/ptx-assemble.sh
 check tools/ci/compile-fixtures.sh build
 
 echo "== tests"

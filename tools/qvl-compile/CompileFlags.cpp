@@ -42,6 +42,10 @@ struct Flags {
                                 cl::desc("Tokens of one KV cache page"), cl::cat(category)};
   cl::opt<bool> noFuse{"no-fuse", cl::desc("Compile the traced ops as they are"),
                        cl::cat(category)};
+  cl::opt<bool> foldStillFrames{
+      "fold-still-frames",
+      cl::desc("Add a vision program for pictures that reads one frame of each patch row"),
+      cl::cat(category)};
   cl::opt<bool> fusionReport{"fusion-report",
                              cl::desc("Print what was fused where, and what was missed and why"),
                              cl::cat(category)};
@@ -169,6 +173,9 @@ std::optional<int> parseNumbers(const Flags &flags, CompileOptions &options) {
 /// What to fuse, and what to show of it and of the phases.
 std::optional<int> parseReports(const Flags &flags, CompileOptions &options) {
   options.fuse = !flags.noFuse;
+  options.foldStillFrames = flags.foldStillFrames;
+  if (options.foldStillFrames && !options.fuse)
+    return usageError("--fold-still-frames is part of phase fuse, which --no-fuse leaves out");
   options.fusionReport = flags.fusionReport;
   if (options.fusionReport && (!options.fuse || options.compileTo < Phase::Fuse))
     return usageError(

@@ -48,6 +48,8 @@ std::optional<std::vector<double>> valuesFor(const qvlrt::NpyArray &array, mlir:
     return isFloat ? std::nullopt : std::optional(widen<uint8_t>(array));
   case qvlrt::NpyType::U16:
     return element.isBF16() ? std::optional(widenBf16(array)) : std::nullopt;
+  default:
+    return std::nullopt; // types that no operand has
   }
   return std::nullopt;
 }

@@ -223,7 +223,10 @@ void OptionTable::declareAnswer() {
 void OptionTable::declareMachine() {
   group = "Machine";
   text("--device", "auto, cpu or cuda[:N] [auto]", [this](const std::string &value) {
-    options.device = value;
+    const std::optional<qvlrt::DeviceSelection> device = qvlrt::parseDevice(value);
+    if (!device)
+      throw CLI::ValidationError("--device", "'" + value + "' is not auto, cpu, cuda or cuda:N");
+    options.device = *device;
   })->type_name("NAME");
   path("--cuda-driver", options.cudaDriver, "CUDA driver library to load", "PATH");
   integer("--threads", options.threads, "Threads that compute [the CPUs this process may use]", 1,
@@ -295,11 +298,6 @@ std::optional<std::string> contradiction(const Options &options) {
   if (options.messages && (options.prompt || options.system || !options.media.empty()))
     return "--messages holds the whole conversation: leave out --prompt, --system, --image and "
            "--video";
-  const std::string &device = options.device;
-  unsigned number;
-  if (device != "auto" && device != "cpu" && device != "cuda" &&
-      !(device.starts_with("cuda:") && absl::SimpleAtoi(device.substr(5), &number)))
-    return "--device: '" + device + "' is not auto, cpu, cuda or cuda:N";
   if (options.hasRequest() || options.verify)
     return std::nullopt;
   if (options.plan)

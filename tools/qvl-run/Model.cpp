@@ -5,13 +5,6 @@
 
 namespace qvlrun {
 
-absl::Status checkDevice(const Options &options) {
-  if (options.device.starts_with("cuda") || !options.cudaDriver.empty())
-    return absl::FailedPreconditionError(
-        "this build has no support for CUDA devices: use --device=cpu");
-  return absl::OkStatus();
-}
-
 qvlrt::SessionOptions sessionOf(const Options &options) {
   qvlrt::SessionOptions session;
   session.prefillChunk = options.prefillChunk;
@@ -21,9 +14,10 @@ qvlrt::SessionOptions sessionOf(const Options &options) {
 }
 
 absl::StatusOr<qvlrt::LoadedModel> loadModel(const Options &options) {
-  QVLRT_RETURN_IF_ERROR(checkDevice(options));
   qvlrt::ModelOptions model;
-  model.threads = options.threads;
+  model.device = options.device;
+  model.device.cudaDriver = options.cudaDriver;
+  model.device.threads = options.threads;
   model.verifyWeights = options.verify;
   model.session = sessionOf(options);
   return qvlrt::LoadedModel::open(options.artifact, model);

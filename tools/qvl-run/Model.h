@@ -8,12 +8,9 @@
 
 namespace qvlrun {
 
-/// Error: FailedPrecondition for a device that this build does not support.
-absl::Status checkDevice(const Options &options);
-
 qvlrt::SessionOptions sessionOf(const Options &options);
 
-/// Opens the artifact on the device that the options name. Errors: those of checkDevice and
+/// Opens the artifact on the device that the options name. Errors: those of
 /// LoadedModel::open.
 absl::StatusOr<qvlrt::LoadedModel> loadModel(const Options &options);
 

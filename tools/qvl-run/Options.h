@@ -1,6 +1,7 @@
 // The command line of qvl-run.
 #pragma once
 
+#include "qvlrt/device_selection.h"
 #include "qvlrt/generator.h"
 #include "qvlrt/messages.h"
 #include "qvlrt/processor.h"
@@ -44,7 +45,7 @@ struct Options {
   std::optional<std::uint64_t> seed;
 
   // Machine.
-  std::string device = "auto";
+  qvlrt::DeviceSelection device;
   std::string cudaDriver;
   int threads = 0;
   std::int64_t prefillChunk = 512;

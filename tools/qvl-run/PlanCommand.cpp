@@ -55,7 +55,6 @@ absl::StatusOr<std::vector<PlannedRequest>> planVariants(const PlanInput &input)
 
 absl::Status planRequest(const Options &options) {
   QVLRT_ASSIGN_OR_RETURN(const std::vector<qvlrt::Message> messages, messagesOf(options));
-  QVLRT_RETURN_IF_ERROR(checkDevice(options));
   QVLRT_ASSIGN_OR_RETURN(const std::unique_ptr<qvlrt::Module> module,
                          qvlrt::Module::open(options.artifact));
   QVLRT_ASSIGN_OR_RETURN(const qvlrt::Processor processor,

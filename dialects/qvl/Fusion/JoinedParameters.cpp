@@ -48,14 +48,19 @@ StringRef mlir::qvl::commonScope(ArrayRef<Value> values, Parameters &parameters)
 
 /// The recipe that puts the rows of the parameters one below the other.
 static ConcatAttr recipeOf(ArrayRef<ParameterOp> parts, Builder &builder) {
-  SmallVector<Attribute> sources;
+  SmallVector<Attribute> operands;
   SmallVector<int64_t> rows;
-  for (ParameterOp part : parts)
-    for (auto [source, type] : part.getSourceTensors()) {
-      sources.push_back(builder.getStringAttr(source));
-      rows.push_back(type.getDimSize(0));
+  for (ParameterOp part : parts) {
+    RecipeOperand origin = part.getOrigin();
+    SmallVector<RecipeOperand> pieces{origin};
+    if (auto concat = dyn_cast<ConcatAttr>(origin.value)) // A concat of concats is one.
+      pieces = concat.getRecipeOperands(origin.type);
+    for (const RecipeOperand &piece : pieces) {
+      operands.push_back(piece.value);
+      rows.push_back(piece.type.getDimSize(0));
     }
-  return ConcatAttr::get(builder.getContext(), builder.getArrayAttr(sources), rows);
+  }
+  return ConcatAttr::get(builder.getContext(), builder.getArrayAttr(operands), rows);
 }
 
 Value mlir::qvl::join(ArrayRef<Value> values, StringRef name, RewriterBase &rewriter, Location loc,

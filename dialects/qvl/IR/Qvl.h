@@ -15,6 +15,16 @@
 #include "dialects/qvl/IR/QvlEnums.h.inc"
 #define GET_TYPEDEF_CLASSES
 #include "dialects/qvl/IR/QvlTypes.h.inc"
+namespace mlir::qvl {
+/// What a recipe is made of: the name of a tensor of the checkpoint (StringAttr) or another recipe,
+/// and its logical type.
+struct RecipeOperand {
+  Attribute value;
+  RankedTensorType type;
+};
+} // namespace mlir::qvl
+
+#include "dialects/qvl/IR/QvlAttrInterfaces.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/qvl/IR/QvlAttributes.h.inc"
 #define GET_OP_CLASSES
@@ -25,6 +35,9 @@ namespace mlir::qvl {
 /// Discardable attribute of an entry function's argument or result: its name in the artifact (a
 /// string).
 inline constexpr llvm::StringLiteral kNameAttr = "qvl.name";
+/// Discardable attribute of an entry function's argument whose rows are patches: the sizes of the
+/// axes of a row, channels, frames and pixels (three i64).
+inline constexpr llvm::StringLiteral kPatchAxesAttr = "qvl.patch_axes";
 /// Discardable attribute of a kernel function's weight argument: its stored form (#qvl.panel or
 /// #qvl.flat).
 inline constexpr llvm::StringLiteral kEncodingAttr = "qvl.encoding";
@@ -40,6 +53,15 @@ LogicalResult reifyRows(OpBuilder &builder, Operation *op, Value rows,
 /// The same for a result in which `merge` rows are side by side as one.
 LogicalResult reifyMergedRows(OpBuilder &builder, Operation *op, Value rows, int64_t merge,
                               ReifiedRankedShapedTypeDims &dims);
+
+/// Fails with a diagnostic unless `recipe`, and every recipe that it is made of, fits its result.
+LogicalResult verifyRecipe(llvm::function_ref<InFlightDiagnostic()> emitError,
+                           RecipeAttrInterface recipe, RankedTensorType result);
+
+/// Calls `visit` with the name and logical type of each tensor of the checkpoint that `operand` is
+/// made of, in order.
+void forEachSource(const RecipeOperand &operand,
+                   llvm::function_ref<void(llvm::StringRef, RankedTensorType)> visit);
 
 /// Inverse rotary frequencies as the model specification prescribes them (sections 6.2 and 7.3): `1
 /// / theta^x` with `x = i / n` over all `n` angles (shared) or `x = j / s` inside each section

@@ -3,6 +3,7 @@
 #define QVL_TD
 
 include "dialects/qvl/IR/QvlBase.td"
+include "dialects/qvl/IR/QvlRecipes.td"
 include "dialects/qvl/IR/QvlParameterOps.td"
 include "dialects/qvl/IR/QvlRowOps.td"
 include "dialects/qvl/IR/QvlDenseOps.td"

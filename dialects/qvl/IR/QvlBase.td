@@ -82,8 +82,14 @@ def Qvl_PanelAttr : AttrDef<Qvl_Dialect, "Panel"> {
   let description = [{
     A matrix `[N, K]` is stored as `[pad_n / n][pad_k / k_group][n][k_group]` elements; rows and columns beyond `N` and `K` are zero.
 
+    Element `[r, k]` lies in line `k / k_group` of panel `r / n`, at `(r % n) · k_group + k % k_group` of the `n · k_group` elements of the
+    line; lines of a panel follow each other, then come those of the next panel.
+
     With `interleave = b` the matrix is two of `N / 2` rows, one below the other, whose rows take turns in blocks of `b`: a panel holds
-    `n / 2` rows of the upper one and the rows of the same numbers of the lower one. Each half is padded to `pad_n / 2` rows.
+    `n / 2` rows of the upper one and the rows of the same numbers of the lower one. Each half is padded to `pad_n / 2` rows. Row `r` of
+    half `h` (0 is the upper) has the place that row `2 · b · (r / b) + h · b + r % b` has without interleaving: with `n = 32` and `b = 8`
+    the rows of panel `p` are, in this order, rows `16p … 16p + 7` of the upper half, the same of the lower, then rows
+    `16p + 8 … 16p + 15` of the upper and of the lower half.
 
     ```mlir
     #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 2560, pad_k = 2048>
@@ -106,22 +112,6 @@ def Qvl_FlatAttr : AttrDef<Qvl_Dialect, "Flat"> {
   }];
   let parameters = (ins "::mlir::Type":$element);
   let assemblyFormat = "`<` $element `>`";
-}
-
-def Qvl_ConcatAttr : AttrDef<Qvl_Dialect, "Concat"> {
-  let mnemonic = "concat";
-  let summary = "Recipe of a parameter: tensors of the checkpoint one below the other";
-  let description = [{
-    Names tensors of the checkpoint files, in order, whose rows (elements of a vector) together are the parameter's, and how many rows
-    each has. They have the parameter's element type and columns; each is read once, while the artifact is written.
-
-    ```mlir
-    #qvl.concat<["model.layers.0.self_attn.q_proj.bias", "model.layers.0.self_attn.k_proj.bias"], rows = [192, 64]>
-    ```
-  }];
-  let parameters = (ins "::mlir::ArrayAttr":$sources, ArrayRefParameter<"int64_t">:$rows);
-  let assemblyFormat = "`<` $sources `,` `rows` `=` `[` $rows `]` `>`";
-  let genVerifyDecl = 1;
 }
 
 // ---------------------------------------------------------------- op classes

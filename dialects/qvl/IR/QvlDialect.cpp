@@ -12,6 +12,7 @@ using namespace mlir::qvl;
 #include "dialects/qvl/IR/QvlDialect.cpp.inc"
 #include "dialects/qvl/IR/QvlEnums.cpp.inc"
 #define GET_TYPEDEF_CLASSES
+#include "dialects/qvl/IR/QvlAttrInterfaces.cpp.inc"
 #include "dialects/qvl/IR/QvlTypes.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/qvl/IR/QvlAttributes.cpp.inc"
@@ -59,15 +60,6 @@ LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError, in
   if (interleave < 0 || (interleave > 0 && n % (2 * interleave) != 0))
     return emitError() << "interleave = " << interleave
                        << " gives no whole pairs of blocks in n = " << n << " rows";
-  return success();
-}
-
-LogicalResult ConcatAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayAttr sources,
-                                 ArrayRef<int64_t> rows) {
-  if (sources.size() < 2 || !llvm::all_of(sources, llvm::IsaPred<StringAttr>))
-    return emitError() << "a concat names at least two tensors";
-  if (rows.size() != sources.size() || llvm::any_of(rows, [](int64_t count) { return count <= 0; }))
-    return emitError() << "a concat gives a positive number of rows for each of its tensors";
   return success();
 }
 

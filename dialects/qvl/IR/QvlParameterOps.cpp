@@ -13,10 +13,8 @@ LogicalResult ParameterOp::verify() {
   // parameter_c4
   if (getSource() && getRecipe())
     return emitOpError() << "has a source and a recipe";
-  // parameter_c5
-  if (getRecipe() && llvm::sum_of(getRecipe()->getRows()) != type.getDimSize(0))
-    return emitOpError() << "recipe makes " << llvm::sum_of(getRecipe()->getRows()) << " rows of "
-                         << type;
+  if (getRecipe() && failed(verifyRecipe([&] { return emitOpError(); }, *getRecipe(), type)))
+    return failure();
   std::optional<Attribute> encoding = getEncoding();
   if (!encoding)
     return success();
@@ -36,17 +34,16 @@ LogicalResult ParameterOp::verify() {
   return success();
 }
 
+RecipeOperand ParameterOp::getOrigin() {
+  if (getRecipe())
+    return {*getRecipe(), getTensorType()};
+  return {getSourceAttr() ? getSourceAttr() : getSymNameAttr(), getTensorType()};
+}
+
 SmallVector<std::pair<StringRef, RankedTensorType>> ParameterOp::getSourceTensors() {
-  std::optional<ConcatAttr> recipe = getRecipe();
-  if (!recipe)
-    return {{getSource().value_or(getSymName()), getTensorType()}};
   SmallVector<std::pair<StringRef, RankedTensorType>> tensors;
-  for (auto [name, rows] :
-       llvm::zip(recipe->getSources().getAsValueRange<StringAttr>(), recipe->getRows())) {
-    SmallVector<int64_t> shape(getTensorType().getShape());
-    shape.front() = rows;
-    tensors.emplace_back(name, getTensorType().clone(shape));
-  }
+  forEachSource(getOrigin(),
+                [&](StringRef name, RankedTensorType type) { tensors.emplace_back(name, type); });
   return tensors;
 }
 

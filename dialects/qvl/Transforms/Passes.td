@@ -51,7 +51,7 @@ def FuseQkvPass : Pass<"qvl-fuse-qkv", "::mlir::ModuleOp"> {
     %hq = qvl.split_heads %q {head_dim = 32, heads = [6]}
     // after
     qvl.parameter @self_attn.qkv_proj.weight : tensor<320x192xbf16>
-        recipe(<["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"], rows = [192, 64, 64]>)
+        recipe(#qvl.concat<["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"], rows = [192, 64, 64]>)
     %w = qvl.load @self_attn.qkv_proj.weight : tensor<320x192xbf16>
     %y = qvl.linear %x, %w bias %b …
     %hq, %hk, %hv = qvl.split_heads %y {head_dim = 32, heads = [6, 2, 2]}
@@ -79,7 +79,7 @@ def FuseGateUpPass : Pass<"qvl-fuse-gate-up", "::mlir::ModuleOp"> {
     %s = qvl.silu %g …
     %h = qvl.mul %s, %u …
     // after
-    qvl.parameter @mlp.gate_up_proj.weight : tensor<48x16xbf16> recipe(<["mlp.gate_proj.weight", "mlp.up_proj.weight"], rows = [24, 24]>)
+    qvl.parameter @mlp.gate_up_proj.weight : tensor<48x16xbf16> recipe(#qvl.concat<["mlp.gate_proj.weight", "mlp.up_proj.weight"], rows = [24, 24]>)
     %w = qvl.load @mlp.gate_up_proj.weight : tensor<48x16xbf16>
     %h = qvl.fused_linear %x, (%w) … {
     ^bb0(%g: f32, %u: f32):
@@ -188,6 +188,62 @@ def FuseRotaryPass : Pass<"qvl-fuse-rotary", "::mlir::ModuleOp"> {
   }];
   let statistics = [
     Statistic<"fused", "fused", "groups of heads joined">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
+def PadReductionPass : Pass<"qvl-pad-reduction", "::mlir::ModuleOp"> {
+  let summary = "Reductions over whole vectors, by zeros";
+  let description = [{
+    A projection whose reduction size K is no multiple of 8 gets zero columns in its weight, and the projection that makes its input zero
+    rows in its weights (each of two, when they are the two parts of a concat) and zeros in its biases, by recipe. K then is a multiple of 32, the rows of one panel, which the producer computes
+    anyway, and of 64 from 1024 on, the depth of a tensor core's tile. The results do not change by a bit: the columns that are new hold
+    the epilogue of zeros, which is zero (`silu(0) · 0`), and are multiplied by zero at the end of the chain of sums.
+
+    Rows that come from elsewhere (an argument, a norm, whose mean has K as its divisor, attention) keep their columns: a missed remark.
+
+    ```mlir
+    // before
+    qvl.parameter @gate_up : tensor<6840x1280xbf16> recipe(#qvl.concat<["gate", "up"], rows = [3420, 3420]>)
+    qvl.parameter @down : tensor<1280x3420xbf16>
+    %h = qvl.fused_linear %x, (%gate_up) with(%bg, %bu) … -> tensor<?x3420xf32> { … }
+    %y = qvl.fused_linear %h, (%down) with(%b, %r) : tensor<?x3420xf32>, …
+    // after
+    qvl.parameter @gate_up : tensor<6912x1280xbf16> recipe(#qvl.concat<[#qvl.pad<"gate", tensor<3420x1280xbf16>>, …], rows = [3456, 3456]>)
+    qvl.parameter @down : tensor<1280x3456xbf16> recipe(#qvl.pad<"down", tensor<1280x3420xbf16>>)
+    %h = qvl.fused_linear %x, (%gate_up) with(%bg, %bu) … -> tensor<?x3456xf32> { … }
+    %y = qvl.fused_linear %h, (%down) with(%b, %r) : tensor<?x3456xf32>, …
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "reductions padded">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
+def FoldStillFramesPass : Pass<"qvl-fold-still-frames", "::mlir::ModuleOp"> {
+  let summary = "A second entry for pictures, whose frames are equal";
+  let description = [{
+    The patch rows of a picture hold it once for each frame of a temporal patch. A function with an argument of patch rows (`qvl.patch_axes`)
+    gets a copy `NAME_still` for such rows: it takes the columns of the first frame alone, and the weight of the projection that reads them
+    is the sum of the frames' slices, by recipe, in f32. The runtime takes this entry for a call without a video. Results are those of
+    the plain entry but for the rounding of the sums. The pass is an option of phase fuse.
+
+    ```mlir
+    // before
+    func.func @vision(%pixels: tensor<?x1176xf32> {qvl.patch_axes = array<i64: 3, 2, 196>}, …) {
+      %w = qvl.load @proj : tensor<1280x1176xbf16>
+      %x = qvl.fused_linear %pixels, (%w) …
+    // after: the same, and
+    qvl.parameter @proj.still : tensor<1280x588xf32>
+        recipe(#qvl.sum<#qvl.convert<"proj", tensor<1280x1176xbf16>>, tensor<1280x1176xf32>, axes = [3, 2, 196]>)
+    func.func @vision_still(%pixels: tensor<?x588xf32>, …) {
+      %w = qvl.load @proj.still : tensor<1280x588xf32>
+      %x = qvl.fused_linear %pixels, (%w) …
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "entries for still frames made">,
     Statistic<"missed", "missed", "opportunities not taken, each with a remark">
   ];
 }

@@ -28,12 +28,12 @@
 %12 = qvl.load @visual.blocks.0.norm2.weight : tensor<128xbf16>
 %13 = qvl.rms_norm %11, %12 {eps = 9.9999999999999995E-7 : f64} : tensor<?x128xf32>, tensor<128xbf16> -> tensor<?x128xf32>
 // visual.blocks.0.mlp.gate_proj
-%14 = qvl.load @visual.blocks.0.mlp.gate_proj.bias : tensor<244xbf16>
+%14 = qvl.load @visual.blocks.0.mlp.gate_proj.bias : tensor<256xbf16>
 // visual.blocks.0.mlp.up_proj
-%15 = qvl.load @visual.blocks.0.mlp.up_proj.bias : tensor<244xbf16>
+%15 = qvl.load @visual.blocks.0.mlp.up_proj.bias : tensor<256xbf16>
 // visual.blocks.0.mlp.gate_proj
-%16 = qvl.load @visual.blocks.0.mlp.gate_up_proj.weight : tensor<488x128xbf16>
-%17 = qvl.fused_linear %13, (%16) with(%14, %15) : tensor<?x128xf32>, (tensor<488x128xbf16>) with(tensor<244xbf16>, tensor<244xbf16>) -> tensor<?x244xf32> {
+%16 = qvl.load @visual.blocks.0.mlp.gate_up_proj.weight : tensor<512x128xbf16>
+%17 = qvl.fused_linear %13, (%16) with(%14, %15) : tensor<?x128xf32>, (tensor<512x128xbf16>) with(tensor<256xbf16>, tensor<256xbf16>) -> tensor<?x256xf32> {
 ^bb0(%arg5: f32, %arg6: f32, %arg7: f32, %arg8: f32):
   %83 = arith.addf %arg5, %arg7 : f32
   %84 = arith.addf %arg6, %arg8 : f32
@@ -46,9 +46,9 @@
   qvl.yield %89 : f32
 }
 // visual.blocks.0.mlp.down_proj
-%18 = qvl.load @visual.blocks.0.mlp.down_proj.weight : tensor<128x244xbf16>
+%18 = qvl.load @visual.blocks.0.mlp.down_proj.weight : tensor<128x256xbf16>
 %19 = qvl.load @visual.blocks.0.mlp.down_proj.bias : tensor<128xbf16>
-%20 = qvl.fused_linear %17, (%18) with(%19, %11) : tensor<?x244xf32>, (tensor<128x244xbf16>) with(tensor<128xbf16>, tensor<?x128xf32>) -> tensor<?x128xf32> {
+%20 = qvl.fused_linear %17, (%18) with(%19, %11) : tensor<?x256xf32>, (tensor<128x256xbf16>) with(tensor<128xbf16>, tensor<?x128xf32>) -> tensor<?x128xf32> {
 ^bb0(%arg5: f32, %arg6: f32, %arg7: f32):
   %83 = arith.addf %arg5, %arg6 : f32
   %84 = arith.addf %arg7, %83 : f32

@@ -30,15 +30,15 @@ qvlx.launch @fused_linear_128x128 grid(%14) ins(%25, %27, %28, %13 : !qvlx.buffe
 %31 = qvlx.alloc(%5) : <?x128xf32>
 qvlx.launch @rms_norm_128 grid(%17) ins(%29, %30 : !qvlx.buffer<?x128xf32>, !qvlx.buffer<128xbf16>) outs(%31 : !qvlx.buffer<?x128xf32>) scalars(%5, %5)
 // visual.blocks.0.mlp.gate_proj
-%32 = qvlx.weight @visual.blocks.0.mlp.gate_proj.bias : <244xbf16>
+%32 = qvlx.weight @visual.blocks.0.mlp.gate_proj.bias : <256xbf16>
 // visual.blocks.0.mlp.up_proj
-%33 = qvlx.weight @visual.blocks.0.mlp.up_proj.bias : <244xbf16>
+%33 = qvlx.weight @visual.blocks.0.mlp.up_proj.bias : <256xbf16>
 // visual.blocks.0.mlp.gate_proj
-%34 = qvlx.weight @visual.blocks.0.mlp.gate_up_proj.weight : <488x128xbf16>
-%35 = qvlx.alloc(%5) : <?x244xf32>
-qvlx.launch @fused_linear_488x128 grid(%26) ins(%31, %34, %32, %33 : !qvlx.buffer<?x128xf32>, !qvlx.buffer<488x128xbf16>, !qvlx.buffer<244xbf16>, !qvlx.buffer<244xbf16>) outs(%35 : !qvlx.buffer<?x244xf32>) scalars(%5, %5)
+%34 = qvlx.weight @visual.blocks.0.mlp.gate_up_proj.weight : <512x128xbf16>
+%35 = qvlx.alloc(%5) : <?x256xf32>
+qvlx.launch @fused_linear_512x128 grid(%26) ins(%31, %34, %32, %33 : !qvlx.buffer<?x128xf32>, !qvlx.buffer<512x128xbf16>, !qvlx.buffer<256xbf16>, !qvlx.buffer<256xbf16>) outs(%35 : !qvlx.buffer<?x256xf32>) scalars(%5, %5)
 // visual.blocks.0.mlp.down_proj
-%36 = qvlx.weight @visual.blocks.0.mlp.down_proj.weight : <128x244xbf16>
+%36 = qvlx.weight @visual.blocks.0.mlp.down_proj.weight : <128x256xbf16>
 %37 = qvlx.weight @visual.blocks.0.mlp.down_proj.bias : <128xbf16>
 %38 = qvlx.alloc(%5) : <?x128xf32>
-qvlx.launch @fused_linear_128x244 grid(%14) ins(%35, %36, %37, %29 : !qvlx.buffer<?x244xf32>, !qvlx.buffer<128x244xbf16>, !qvlx.buffer<128xbf16>, !qvlx.buffer<?x128xf32>) outs(%38 : !qvlx.buffer<?x128xf32>) scalars(%5, %5, %5)
+qvlx.launch @fused_linear_128x256 grid(%14) ins(%35, %36, %37, %29 : !qvlx.buffer<?x256xf32>, !qvlx.buffer<128x256xbf16>, !qvlx.buffer<128xbf16>, !qvlx.buffer<?x128xf32>) outs(%38 : !qvlx.buffer<?x128xf32>) scalars(%5, %5, %5)

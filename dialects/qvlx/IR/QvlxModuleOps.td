@@ -77,7 +77,8 @@ def Qvlx_DataOp : Qvlx_Op<"data", [Symbol]> {
   let summary = "A weight of the artifact";
   let description = [{
     Stands for stored bytes: `type` is the logical shape with the element type of the checkpoint, `sources` the
-    names in the checkpoint files of the tensors whose rows, one below the other, are the weight's, `encoding` how it is stored.
+    names in the checkpoint files of the tensors that it is made of, `recipe` how (without one, a single tensor is the weight), and
+    `encoding` how it is stored.
 
     * `data_c1`: the shape is static.
 
@@ -85,8 +86,9 @@ def Qvlx_DataOp : Qvlx_Op<"data", [Symbol]> {
     qvlx.data @norm.weight : !qvlx.buffer<128xbf16> sources(["visual.norm.weight"]) encoding(#qvl.flat<f32>)
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Qvlx_BufferType>:$type, StrArrayAttr:$sources, AnyAttr:$encoding);
-  let assemblyFormat = "$sym_name `:` $type `sources` `(` $sources `)` `encoding` `(` $encoding `)` attr-dict";
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Qvlx_BufferType>:$type, StrArrayAttr:$sources, OptionalAttr<AnyAttr>:$recipe,
+                       AnyAttr:$encoding);
+  let assemblyFormat = "$sym_name `:` $type `sources` `(` $sources `)` (`recipe` `(` $recipe^ `)`)? `encoding` `(` $encoding `)` attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     BufferType getBufferType() { return ::llvm::cast<BufferType>(getType()); }

@@ -62,26 +62,24 @@ OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
   return foldConstants(adaptor.getLhs(), adaptor.getRhs(), llvm::checkedMul<int64_t>);
 }
 
+/// A quotient by 1 or of constants; `divide` is not asked for divisors that are not positive.
+static OpFoldResult foldQuotient(Value dividend, Attribute lhs, Attribute rhs,
+                                 function_ref<int64_t(int64_t, int64_t)> divide) {
+  if (isConstant(rhs, 1))
+    return dividend;
+  return foldConstants(lhs, rhs, [&](int64_t a, int64_t b) -> std::optional<int64_t> {
+    return b <= 0 ? std::nullopt : std::optional(divide(a, b));
+  });
+}
+
 OpFoldResult FloorDivOp::fold(FoldAdaptor adaptor) {
-  if (isConstant(adaptor.getRhs(), 1))
-    return getLhs();
-  return foldConstants(adaptor.getLhs(), adaptor.getRhs(),
-                       [](int64_t a, int64_t b) -> std::optional<int64_t> {
-                         if (b <= 0)
-                           return std::nullopt;
-                         return a / b;
-                       });
+  return foldQuotient(getLhs(), adaptor.getLhs(), adaptor.getRhs(),
+                      [](int64_t a, int64_t b) { return a / b; });
 }
 
 OpFoldResult CeilDivOp::fold(FoldAdaptor adaptor) {
-  if (isConstant(adaptor.getRhs(), 1))
-    return getLhs();
-  return foldConstants(adaptor.getLhs(), adaptor.getRhs(),
-                       [](int64_t a, int64_t b) -> std::optional<int64_t> {
-                         if (b <= 0)
-                           return std::nullopt;
-                         return llvm::divideCeilSigned(a, b);
-                       });
+  return foldQuotient(getLhs(), adaptor.getLhs(), adaptor.getRhs(),
+                      [](int64_t a, int64_t b) { return llvm::divideCeilSigned(a, b); });
 }
 
 OpFoldResult MinOp::fold(FoldAdaptor adaptor) {

@@ -1,8 +1,10 @@
 // What the compiler hands to the writer of a `.qvl` artifact.
 #pragma once
 
-#include "qvl/Import/Checkpoint.h"
+#include "qvl/Artifact/Recipe.h"
 #include "qvlfmt/artifact_generated.h"
+
+#include <optional>
 
 namespace qvl {
 
@@ -11,9 +13,10 @@ struct WeightDescription {
   std::string name;
   Shape shape;               ///< logical: [N, K], or [N] when flat
   qvlfmt::Encoding encoding; ///< panel_n = 0 is flat; then only `element` counts
-  /// Their rows (elements of a vector), one below the other, are those of `shape`; [V, C, T, P, P]
-  /// counts as [V, K].
+  /// The tensors that it is made of; [V, C, T, P, P] counts as [V, K].
   std::vector<TensorInfo> sources;
+  /// How; without one, their rows (elements of a vector) one below the other are those of `shape`.
+  std::optional<Recipe> recipe = std::nullopt;
   int64_t interleave = 0; ///< rows of a block of panels that hold two matrices in turns, or 0
 };
 

@@ -3,8 +3,10 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include "qvl/Artifact/Recipe.h"
 #include "qvlfmt/artifact_generated.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +18,8 @@ struct DeclaredWeight {
   std::string name;           ///< canonical
   std::vector<int64_t> shape; ///< logical
   qvlfmt::Encoding encoding;
-  std::vector<std::string> sources; ///< names in the checkpoint files, one below the other
+  std::vector<std::string> sources; ///< names in the checkpoint files
+  std::optional<Recipe> recipe;     ///< over `sources`; a weight without one is its only source
   int64_t interleave = 0;           ///< of the panels, see WeightDescription
 };
 

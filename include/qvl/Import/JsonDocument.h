@@ -29,6 +29,9 @@ llvm::Expected<llvm::json::Object> parseJsonObject(llvm::StringRef json, llvm::S
 /// readTextFile and parseJsonObject with the size limit of configuration files.
 llvm::Expected<llvm::json::Object> readJsonObject(llvm::StringRef path);
 
+/// The same for a file that may be missing, which is as good as an empty object.
+llvm::Expected<llvm::json::Object> readOptionalJsonObject(llvm::StringRef path);
+
 /// Inclusive bounds of an integer field.
 struct IntegerRange {
   int64_t least;

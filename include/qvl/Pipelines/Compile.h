@@ -26,11 +26,12 @@ struct CompileOptions {
   int64_t maxContext = 0;               ///< tokens of one sequence; 0: the checkpoint's maximum
   int64_t pageSize = 128;               ///< tokens of one KV page: 64 or 128
   bool fuse = true;
-  bool fusionReport = false; ///< print what was fused where, and what was missed and why
-  std::string dumpPhasesTo;  ///< directory for NN-PHASE.mlir; empty: nothing
-  bool dumpPasses = false;   ///< also the IR after every pass, in dumpPhasesTo
-  std::string dumpKernelsTo; ///< directory for KERNEL.mlir, .ll and .s; empty: nothing
-  unsigned threads = 0;      ///< of the pass manager; 0: one per core
+  bool foldStillFrames = false; ///< add the entry vision_still for pictures; needs `fuse`
+  bool fusionReport = false;    ///< print what was fused where, and what was missed and why
+  std::string dumpPhasesTo;     ///< directory for NN-PHASE.mlir; empty: nothing
+  bool dumpPasses = false;      ///< also the IR after every pass, in dumpPhasesTo
+  std::string dumpKernelsTo;    ///< directory for KERNEL.mlir, .ll and .s; empty: nothing
+  unsigned threads = 0;         ///< of the pass manager; 0: one per core
 };
 
 /// Called as a phase begins (`done` and `total` zero) and while weights are packed (bytes).

@@ -8,6 +8,10 @@
 
 namespace qvl {
 
+struct FuseOptions {
+  bool foldStillFrames = false; ///< add the entry vision_still for pictures
+};
+
 struct CodegenOptions {
   std::vector<std::string> featureSets; ///< "v3", "v4"; empty: every one that is generated
   std::string dumpDirectory;            ///< receives KERNEL.mlir, .ll and .s; empty: nothing
@@ -15,7 +19,7 @@ struct CodegenOptions {
 
 /// Phase fuse: the fusion passes of the qvl dialect, in the order in which each needs the one
 /// before.
-void buildFusePipeline(mlir::OpPassManager &pm);
+void buildFusePipeline(mlir::OpPassManager &pm, const FuseOptions &options = {});
 /// Phase outline: encodings, programs and kernel functions.
 void buildOutlinePipeline(mlir::OpPassManager &pm);
 /// Phase codegen: machine code for each kernel.

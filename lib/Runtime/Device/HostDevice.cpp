@@ -1,5 +1,6 @@
 #include "HostDevice.h"
 
+#include "LaunchChecks.h"
 #include "qvlrt/status.h"
 
 #include "absl/strings/str_cat.h"
@@ -28,7 +29,11 @@ static std::uint64_t availableMemory() {
 
 DeviceLimits HostDevice::limits() const {
   static const std::uint64_t available = availableMemory();
-  return {.runsKernels = true, .hostAddressable = true, .maxAllocation = available, .workers = 1};
+  return {.runsKernels = true,
+          .hostAddressable = true,
+          .simulated = false,
+          .maxAllocation = available,
+          .workers = 1};
 }
 
 absl::Status HostDevice::account(std::uint64_t bytes) {
@@ -102,12 +107,6 @@ absl::StatusOr<DeviceRange> HostDevice::useHostBytes(std::span<const std::byte> 
   return range;
 }
 
-static absl::Status checkSizes(std::uint64_t to, std::uint64_t from) {
-  if (to == from)
-    return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("copy of ", from, " bytes into ", to));
-}
-
 absl::Status HostDevice::copyToDevice(DeviceRange to, std::span<const std::byte> from) {
   return copy(to, {reinterpret_cast<std::uintptr_t>(from.data()), from.size()});
 }
@@ -117,7 +116,7 @@ absl::Status HostDevice::copyToHost(std::span<std::byte> to, DeviceRange from) {
 }
 
 absl::Status HostDevice::copy(DeviceRange to, DeviceRange from) {
-  if (absl::Status status = checkSizes(to.bytes, from.bytes); !status.ok())
+  if (absl::Status status = checkCopy(to.bytes, from.bytes); !status.ok())
     return status;
   if (to.bytes > 0) // memcpy must not see the null pointer of an empty span
     std::memcpy(to.pointer(), from.pointer(), to.bytes);
@@ -127,26 +126,6 @@ absl::Status HostDevice::copy(DeviceRange to, DeviceRange from) {
 absl::Status HostDevice::fill(DeviceRange range, std::uint8_t value) {
   if (range.bytes > 0)
     std::memset(range.pointer(), value, range.bytes);
-  return absl::OkStatus();
-}
-
-absl::Status HostDevice::checkLaunch(const qvlfmt::Target &target, const Launch &launch) {
-  if (!target.kernels() || launch.kernel >= target.kernels()->size())
-    return absl::InvalidArgumentError(absl::StrCat("launch of kernel ", launch.kernel));
-  const qvlfmt::Kernel &kernel = *target.kernels()->Get(launch.kernel);
-  if (launch.grid < 0)
-    return absl::InvalidArgumentError(
-        absl::StrCat(kernel.name()->c_str(), ": a grid of ", launch.grid, " tiles"));
-  if (launch.buffers.size() != kernel.buffer_count() ||
-      launch.scalars.size() != kernel.scalar_count())
-    return absl::InvalidArgumentError(absl::StrCat(
-        kernel.name()->c_str(), ": ", launch.buffers.size(), " buffers and ", launch.scalars.size(),
-        " scalars, not ", kernel.buffer_count(), " and ", kernel.scalar_count()));
-  for (std::size_t i = 0; i < launch.buffers.size(); ++i)
-    if (reinterpret_cast<std::uintptr_t>(launch.buffers[i]) % kBufferAlignment != 0)
-      return absl::InvalidArgumentError(absl::StrCat(kernel.name()->c_str(), ": buffer ", i,
-                                                     " is not aligned to ", kBufferAlignment,
-                                                     " bytes"));
   return absl::OkStatus();
 }
 

@@ -30,10 +30,6 @@ public:
   absl::Status fill(DeviceRange range, std::uint8_t value) override;
   absl::Status synchronize() override { return absl::OkStatus(); }
 
-protected:
-  /// The checks of a launch that need no device: kernel number, grid, operand counts and alignment.
-  static absl::Status checkLaunch(const qvlfmt::Target &target, const Launch &launch);
-
 private:
   /// Adds `bytes` to those in use. Error: ResourceExhausted when the machine has no room for them.
   absl::Status account(std::uint64_t bytes);

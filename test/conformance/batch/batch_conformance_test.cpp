@@ -71,7 +71,7 @@ protected:
 
   LoadedModel load(int threads) {
     ModelOptions options;
-    options.threads = threads;
+    options.device.threads = threads;
     options.session.sequences = kMates + 1;
     absl::StatusOr<LoadedModel> model = LoadedModel::open(path, options);
     EXPECT_TRUE(model.ok()) << model.status();
@@ -212,7 +212,7 @@ TEST_P(BatchConformanceTest, FeaturesDoNotDependOnThreadsOrOtherPictures) {
 
 TEST_P(BatchConformanceTest, AFullCacheIsALimitAndChangesNothing) {
   ModelOptions options;
-  options.threads = 1;
+  options.device.threads = 1;
   options.session.kvMemory = 1;
   EXPECT_FALSE(LoadedModel::open(path, options).ok()) << "one byte holds no page";
   LoadedModel model = load(1);

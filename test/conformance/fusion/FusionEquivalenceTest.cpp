@@ -26,7 +26,7 @@ constexpr double kTolerance = 1e-12;
 /// The flags of the passes of phase fuse, in order.
 std::vector<std::string> fusePasses() {
   OpPassManager pm(ModuleOp::getOperationName());
-  ::qvl::buildFusePipeline(pm);
+  ::qvl::buildFusePipeline(pm, {.foldStillFrames = true});
   std::vector<std::string> flags;
   for (Pass &pass : pm.getPasses())
     flags.push_back(pass.getArgument().str());
@@ -57,6 +57,7 @@ std::string textOf(ModuleOp module) {
 /// What a model says about one layout.
 struct Answers {
   Tensor features;      ///< of its media
+  Tensor stillFeatures; ///< of media whose frames are equal
   Tensor prefillLogits; ///< of the prompts of a ragged batch
   Tensor decodeLogits;  ///< one row a sequence
 };
@@ -104,14 +105,33 @@ protected:
     return succeeded(results) ? std::move(*results) : std::vector<RuntimeValue>();
   }
 
+  /// Features of the layout by @vision.
+  std::optional<Tensor> encode(ModuleOp module, Interpreter &interpreter) {
+    auto results = call(module, "vision", visionArguments(layout, config, seed), interpreter);
+    return results.size() == 1 ? std::optional(std::get<Tensor>(results[0])) : std::nullopt;
+  }
+
+  /// Features of the layout with equal frames, by @vision_still where there is one: it gets the
+  /// columns of one frame.
+  std::optional<Tensor> encodeStill(ModuleOp module, Interpreter &interpreter) {
+    bool folded = module.lookupSymbol<func::FuncOp>("vision_still") != nullptr;
+    NamedArguments arguments = visionArguments(layout, config, seed);
+    auto &pixels = std::get<Tensor>(arguments.find("pixels")->second);
+    Tensor frame = firstFrames(pixels, config.vision);
+    pixels = folded ? std::move(frame) : repeatFrames(frame, config.vision);
+    auto results = call(module, folded ? "vision_still" : "vision", arguments, interpreter);
+    return results.size() == 1 ? std::optional(std::get<Tensor>(results[0])) : std::nullopt;
+  }
+
   /// Features of the layout, then logits of a ragged batch over `features` (its own when null): the
   /// prompts, then one token more of each sequence.
   std::optional<Answers> answer(ModuleOp module, const Tensor *features = nullptr) {
     Interpreter interpreter(Precision::F64, randomParameters(seed));
-    auto vision = call(module, "vision", visionArguments(layout, config, seed), interpreter);
-    if (vision.size() != 1)
+    std::optional<Tensor> encoded = encode(module, interpreter);
+    std::optional<Tensor> still = encodeStill(module, interpreter);
+    if (!encoded || !still)
       return std::nullopt;
-    Answers answers{std::get<Tensor>(std::move(vision[0])), {}, {}};
+    Answers answers{std::move(*encoded), std::move(*still), {}, {}};
     auto type =
         CacheType::get(&context, config.text.layers, config.text.kvHeads, config.text.headDim,
                        ::qvl::qwen2_5_vl::TraceOptions().pageSize, Float32Type::get(&context));
@@ -147,6 +167,7 @@ TEST_P(FusionEquivalenceTest, EveryPipeline) {
     std::optional<Answers> actual = answer(*fused, &expected->features);
     ASSERT_TRUE(actual);
     EXPECT_LE(relativeDifference(actual->features, expected->features), kTolerance);
+    EXPECT_LE(relativeDifference(actual->stillFeatures, expected->stillFeatures), kTolerance);
     EXPECT_LE(relativeDifference(actual->prefillLogits, expected->prefillLogits), kTolerance);
     EXPECT_LE(relativeDifference(actual->decodeLogits, expected->decodeLogits), kTolerance);
   }

@@ -35,6 +35,22 @@ NamedArguments visionArguments(const Layout &layout, const ::qvl::ModelConfig &c
   return arguments;
 }
 
+Tensor firstFrames(const Tensor &rows, const ::qvl::VisionConfig &config) {
+  int64_t pixels = config.patchSize * config.patchSize, frames = config.temporalPatchSize;
+  Tensor result({rows.rows(), rows.columns() / frames});
+  for (int64_t i = 0; i < result.size(); ++i)
+    result.values[i] = rows.values[i / pixels * frames * pixels + i % pixels];
+  return result;
+}
+
+Tensor repeatFrames(const Tensor &frame, const ::qvl::VisionConfig &config) {
+  int64_t pixels = config.patchSize * config.patchSize, frames = config.temporalPatchSize;
+  Tensor result({frame.rows(), frame.columns() * frames});
+  for (int64_t i = 0; i < result.size(); ++i)
+    result.values[i] = frame.values[i / (frames * pixels) * pixels + i % pixels];
+  return result;
+}
+
 /// Some text, then each medium between its marks, then some text.
 static std::vector<int64_t> promptWith(const Layout &layout, const ::qvl::ModelConfig &config) {
   std::vector<int64_t> ids{1, 2, 3};

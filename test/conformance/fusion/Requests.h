@@ -11,6 +11,12 @@ namespace mlir::qvl::reference {
 NamedArguments visionArguments(const Layout &layout, const ::qvl::ModelConfig &config,
                                uint32_t seed);
 
+/// The columns of the first frame of patch rows [P, patch_row]; a row is [channel][frame][pixel].
+Tensor firstFrames(const Tensor &rows, const ::qvl::VisionConfig &config);
+
+/// Patch rows whose frames all are that one.
+Tensor repeatFrames(const Tensor &frame, const ::qvl::VisionConfig &config);
+
 /// A ragged batch of three sequences on one cache: one with the media of a layout, one of a single
 /// token, one of text. Their pages are mixed up.
 class RaggedBatch {

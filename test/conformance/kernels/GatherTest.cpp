@@ -77,29 +77,36 @@ TEST_P(GatherKernel, GatherRowsPicksRows) {
 }
 
 TEST_P(GatherKernel, MergeFeaturesKeepsEmbeddingsOfNegativeRows) {
-  for (int64_t columns : {20, 192})
-    for (int64_t featureRows : {0, 5}) {
-      std::unique_ptr<CompiledKernel> kernel;
-      for (int64_t rows : kRowCounts) {
-        TensorForm embeddings{"f32", {rows, columns}}, features{"f32", {featureRows, columns}},
-            index{"i32", {rows}};
-        std::string types = embeddings.type() + ", " + features.type() + ", " + index.type();
-        std::string text = function("%x: " + embeddings.type() + ", %f: " + features.type() +
-                                        ", %r: " + index.type(),
-                                    embeddings.type(), "qvl.merge_features %x, %f, %r : " + types);
-        if (!kernel)
-          kernel = compile(text);
-        Operand numbers = randomIndices(index, featureRows + 1);
-        for (double &number : numbers.values)
-          number -= 1; // −1 where the embedding stays
-        check(*kernel,
-              {text,
-               {randomOperand(embeddings), randomOperand(features), numbers},
-               {embeddings},
-               rows},
-              exactly());
-      }
+  struct Case {
+    int64_t columns, featureRows;
+    const char *element; // of the embeddings; features are f32
+  };
+  for (auto [columns, featureRows, element] : {Case{20, 0, "f32"},
+                                               {20, 5, "f32"},
+                                               {192, 0, "f32"},
+                                               {192, 5, "f32"},
+                                               {21, 5, "bf16"},
+                                               {192, 0, "bf16"},
+                                               {192, 5, "bf16"}}) {
+    std::unique_ptr<CompiledKernel> kernel;
+    for (int64_t rows : kRowCounts) {
+      TensorForm embeddings{element, {rows, columns}}, features{"f32", {featureRows, columns}},
+          index{"i32", {rows}};
+      std::string types = embeddings.type() + ", " + features.type() + ", " + index.type();
+      std::string text = function("%x: " + embeddings.type() + ", %f: " + features.type() +
+                                      ", %r: " + index.type(),
+                                  embeddings.type(), "qvl.merge_features %x, %f, %r : " + types);
+      if (!kernel)
+        kernel = compile(text);
+      Operand numbers = randomIndices(index, featureRows + 1);
+      for (double &number : numbers.values)
+        number -= 1; // −1 where the embedding stays
+      check(
+          *kernel,
+          {text, {randomOperand(embeddings), randomOperand(features), numbers}, {embeddings}, rows},
+          exactly());
     }
+  }
 }
 
 TEST_P(GatherKernel, RegroupPermutesGroupsBothWays) {

@@ -44,12 +44,74 @@ qvl.parameter @parameter_c6 : tensor<33x4xf32>
 // -----
 
 // expected-error@below {{'qvl.parameter' op has a source and a recipe}}
-qvl.parameter @parameter_c4 : tensor<4xf32> source("w") recipe(<["a", "b"], rows = [2, 2]>)
+qvl.parameter @parameter_c4 : tensor<4xf32> source("w") recipe(#qvl.concat<["a", "b"], rows = [2, 2]>)
 
 // -----
 
 // expected-error@below {{'qvl.parameter' op recipe makes 5 rows of 'tensor<4x2xf32>'}}
-qvl.parameter @parameter_c5 : tensor<4x2xf32> recipe(<["a", "b"], rows = [2, 3]>)
+qvl.parameter @parameter_c5 : tensor<4x2xf32> recipe(#qvl.concat<["a", "b"], rows = [2, 3]>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe makes 5 rows of 'tensor<6x2xf32>'}}
+qvl.parameter @parameter_c5_inside : tensor<8x2xf32>
+    recipe(#qvl.pad<#qvl.concat<["a", "b"], rows = [2, 3]>, tensor<6x2xf32>>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe cannot pad 'tensor<4x2xf32>' to 'tensor<4x1xf32>'}}
+qvl.parameter @parameter_c7_smaller : tensor<4x1xf32> recipe(#qvl.pad<"a", tensor<4x2xf32>>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe cannot pad 'tensor<4xf32>' to 'tensor<4x1xf32>'}}
+qvl.parameter @parameter_c7_rank : tensor<4x1xf32> recipe(#qvl.pad<"a", tensor<4xf32>>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe cannot pad 'tensor<4xf16>' to 'tensor<8xbf16>'}}
+qvl.parameter @parameter_c7_element : tensor<8xbf16> recipe(#qvl.pad<"a", tensor<4xf16>>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe cannot convert 'tensor<4xf32>' to 'tensor<4xbf16>'}}
+qvl.parameter @parameter_c8_narrow : tensor<4xbf16> recipe(#qvl.convert<"a", tensor<4xf32>>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe cannot convert 'tensor<5xbf16>' to 'tensor<4xf32>'}}
+qvl.parameter @parameter_c8_shape : tensor<4xf32> recipe(#qvl.convert<"a", tensor<5xbf16>>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe cannot add slices [3, 2, 4] of 'tensor<8x20xf32>' to 'tensor<8x12xf32>'}}
+qvl.parameter @parameter_c9_columns : tensor<8x12xf32> recipe(#qvl.sum<"a", tensor<8x20xf32>, axes = [3, 2, 4]>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe cannot add slices [3, 2, 4] of 'tensor<8x24xbf16>' to 'tensor<8x12xbf16>'}}
+qvl.parameter @parameter_c9_element : tensor<8x12xbf16> recipe(#qvl.sum<"a", tensor<8x24xbf16>, axes = [3, 2, 4]>)
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op recipe cannot add slices [4294967296, 4294967296, 4] of}}
+qvl.parameter @parameter_c9_overflow : tensor<8x12xf32>
+    recipe(#qvl.sum<"a", tensor<8x24xf32>, axes = [4294967296, 4294967296, 4]>)
+
+// -----
+
+// expected-error@below {{a sum needs three positive axes}}
+qvl.parameter @sum_axes : tensor<8x12xf32> recipe(#qvl.sum<"a", tensor<8x24xf32>, axes = [3, 0, 4]>)
+
+// -----
+
+// expected-error@below {{a recipe is made of names of tensors and of recipes, got 7 : i64}}
+qvl.parameter @recipe_operand : tensor<8xf32> recipe(#qvl.pad<7, tensor<4xf32>>)
+
+// -----
+
+// expected-error@below {{an operand of a recipe must be static and of rank 1 or 2, got 'tensor<?xf32>'}}
+qvl.parameter @recipe_type : tensor<8xf32> recipe(#qvl.pad<"a", tensor<?xf32>>)
 
 // -----
 

@@ -19,15 +19,28 @@ qvl.parameter @lm_head.weight : tensor<151936x2048xbf16> source("model.lm_head.w
 qvl.parameter @flat : tensor<7xf16> encoding(#qvl.flat<f32>)
 
 // CHECK: qvl.parameter @model.layers.0.self_attn.kv.bias : tensor<512xbf16>
-// CHECK-SAME: recipe(<["model.layers.0.self_attn.k_proj.bias", "model.layers.0.self_attn.v_proj.bias"], rows = [256, 256]>)
-qvl.parameter @model.layers.0.self_attn.kv.bias : tensor<512xbf16> recipe(<["model.layers.0.self_attn.k_proj.bias",
+// CHECK-SAME: recipe(#qvl.concat<["model.layers.0.self_attn.k_proj.bias", "model.layers.0.self_attn.v_proj.bias"], rows = [256, 256]>)
+qvl.parameter @model.layers.0.self_attn.kv.bias : tensor<512xbf16> recipe(#qvl.concat<["model.layers.0.self_attn.k_proj.bias",
     "model.layers.0.self_attn.v_proj.bias"], rows = [256, 256]>)
 
 /// A recipe has its stored form as any parameter, and need not be in equal parts.
-// CHECK: qvl.parameter @qkv.weight : tensor<320x192xf32> recipe(<["q", "k", "v"], rows = [192, 64, 64]>)
+// CHECK: qvl.parameter @qkv.weight : tensor<320x192xf32> recipe(#qvl.concat<["q", "k", "v"], rows = [192, 64, 64]>)
 // CHECK-SAME: encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 320, pad_k = 192>)
-qvl.parameter @qkv.weight : tensor<320x192xf32> recipe(<["q", "k", "v"], rows = [192, 64, 64]>)
+qvl.parameter @qkv.weight : tensor<320x192xf32> recipe(#qvl.concat<["q", "k", "v"], rows = [192, 64, 64]>)
     encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 320, pad_k = 192>)
+
+/// Recipes are made of recipes.
+// CHECK: qvl.parameter @padded.bias : tensor<256xbf16> recipe(#qvl.pad<"b", tensor<244xbf16>>)
+qvl.parameter @padded.bias : tensor<256xbf16> recipe(#qvl.pad<"b", tensor<244xbf16>>)
+
+// CHECK: qvl.parameter @padded.weight : tensor<64x48xf16>
+// CHECK-SAME: recipe(#qvl.concat<[#qvl.pad<"a", tensor<20x33xf16>>, "b"], rows = [32, 32]>)
+qvl.parameter @padded.weight : tensor<64x48xf16> recipe(#qvl.concat<[#qvl.pad<"a", tensor<20x33xf16>>, "b"], rows = [32, 32]>)
+
+// CHECK: qvl.parameter @still : tensor<128x588xf32>
+// CHECK-SAME: recipe(#qvl.sum<#qvl.convert<"patch", tensor<128x1176xbf16>>, tensor<128x1176xf32>, axes = [3, 2, 196]>)
+qvl.parameter @still : tensor<128x588xf32>
+    recipe(#qvl.sum<#qvl.convert<"patch", tensor<128x1176xbf16>>, tensor<128x1176xf32>, axes = [3, 2, 196]>)
 
 // CHECK-LABEL: func.func @load
 func.func @load() -> tensor<2048xbf16> {

@@ -10,6 +10,9 @@ qvlx.object @cpu.v3 feature_set("v3") kernels([@rms_norm_128]) bytes(dense<[127,
 // CHECK: qvlx.data @norm.weight : !qvlx.buffer<128xbf16> sources(["visual.norm.weight"]) encoding("flat")
 qvlx.data @norm.weight : !qvlx.buffer<128xbf16> sources(["visual.norm.weight"]) encoding("flat")
 
+// CHECK: qvlx.data @joined : !qvlx.buffer<4xf32> sources(["a", "b"]) recipe("a above b") encoding("flat")
+qvlx.data @joined : !qvlx.buffer<4xf32> sources(["a", "b"]) recipe("a above b") encoding("flat")
+
 // CHECK-LABEL: qvlx.program @norm arguments ["x"] results ["y"] {
 qvlx.program @norm arguments ["x"] results ["y"] {
 // CHECK: ^bb0(%[[X:.*]]: !qvlx.buffer<?x128xf32>):

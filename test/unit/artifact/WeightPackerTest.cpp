@@ -135,6 +135,7 @@ TEST_P(PackedPanels, HoldEveryElementAndZeros) {
       {c.rows, c.columns},
       Encoding(c.panelRows, c.group, c.padRows, c.padColumns, c.element),
       {source.info({c.rows, c.columns})},
+      /*recipe=*/std::nullopt,
       c.interleave};
   for (uint64_t blockBytes : {uint64_t{1}, uint64_t{10000}, uint64_t{1} << 30}) {
     const std::string bytes = pack(weight, blockBytes);
@@ -294,7 +295,8 @@ TEST(StoredBytes, Contradictions) {
   const Source source(DType::F32, 64);
   const auto error = [&](Shape shape, Encoding encoding, DType dtype = DType::F32,
                          int64_t interleave = 0) {
-    WeightDescription weight = {"w", std::move(shape), encoding, {source.info({8, 8})}, interleave};
+    WeightDescription weight = {"w",          std::move(shape), encoding, {source.info({8, 8})},
+                                std::nullopt, interleave};
     weight.sources.front().dtype = dtype;
     llvm::Error error = storedBytes(weight).takeError();
     EXPECT_EQ(failureKind(error), FailureKind::Internal);

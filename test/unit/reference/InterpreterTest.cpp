@@ -83,7 +83,7 @@ TEST_F(InterpreterTest, RefusesParametersOfAnotherShape) {
 }
 
 constexpr StringLiteral kRecipe = R"(
-  qvl.parameter @joined : tensor<3x2xf32> recipe(<["upper", "lower"], rows = [2, 1]>)
+  qvl.parameter @joined : tensor<3x2xf32> recipe(#qvl.concat<["upper", "lower"], rows = [2, 1]>)
   func.func @f() -> tensor<3x2xf32> {
     %w = qvl.load @joined : tensor<3x2xf32>
     return %w : tensor<3x2xf32>
@@ -118,6 +118,31 @@ TEST_F(InterpreterTest, RefusesSourcesOfAnotherShape) {
                           });
   EXPECT_TRUE(failed(interpreter.run(function, {})));
   EXPECT_THAT(diagnostics, HasSubstr("source 'upper' of type 'tensor<2x2xf32>' has 2 values"));
+}
+
+constexpr StringLiteral kNestedRecipe = R"(
+  qvl.parameter @made : tensor<3x5xf32> recipe(#qvl.pad<
+      #qvl.sum<#qvl.convert<"w", tensor<2x8xbf16>>, tensor<2x8xf32>, axes = [2, 2, 2]>, tensor<2x4xf32>>)
+  func.func @f() -> tensor<3x5xf32> {
+    %w = qvl.load @made : tensor<3x5xf32>
+    return %w : tensor<3x5xf32>
+  })";
+
+TEST_F(InterpreterTest, PadsAndAddsAndConverts) {
+  func::FuncOp function = parse(kNestedRecipe);
+  Interpreter interpreter(Precision::F64, [](ParameterOp, StringRef name, RankedTensorType type) {
+    EXPECT_EQ(name, "w");
+    EXPECT_TRUE(type.getElementType().isBF16());
+    Tensor tensor(type.getShape().vec());
+    for (auto [i, value] : llvm::enumerate(tensor.values))
+      value = static_cast<double>(i);
+    return FailureOr<Tensor>(tensor);
+  });
+  auto results = interpreter.run(function, {});
+  ASSERT_TRUE(succeeded(results));
+  EXPECT_THAT(std::get<Tensor>(results->front()).values,
+              ElementsAre(0 + 2, 1 + 3, 4 + 6, 5 + 7, 0, 8 + 10, 9 + 11, 12 + 14, 13 + 15, 0, 0, 0,
+                          0, 0, 0));
 }
 
 constexpr StringLiteral kAdd = R"(

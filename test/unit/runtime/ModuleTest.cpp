@@ -96,7 +96,7 @@ TEST(ArtifactHeader, NamesTheVersions) {
   test::changeHeader(file, [](qvlfmt::FileHeader &header) { header.version_major = 2; });
   EXPECT_THAT(
       verifyArtifact("m.qvl", file).status(),
-      FailsWith(kInvalid, "m.qvl: format 2.0 is newer than 1.0: update qvl-run or recompile"));
+      FailsWith(kInvalid, "m.qvl: format 2.1 is newer than 1.1: update qvl-run or recompile"));
   test::changeHeader(file, [](qvlfmt::FileHeader &header) {
     header.version_major = 1;
     header.version_minor = 7;

@@ -3,6 +3,7 @@
 #include "CodeObject.h"
 #include "CpuFeatures.h"
 #include "lib/Runtime/Device/HostDevice.h"
+#include "lib/Runtime/Device/LaunchChecks.h"
 #include "qvlfmt/KernelAbi.h"
 #include "qvlrt/status.h"
 #include "qvlrt/thread_pool.h"

@@ -1,6 +1,7 @@
 #include "qvlrt/null_device.h"
 
 #include "lib/Runtime/Device/HostDevice.h"
+#include "lib/Runtime/Device/LaunchChecks.h"
 
 namespace qvlrt {
 

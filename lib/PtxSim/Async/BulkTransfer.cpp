@@ -1,0 +1,104 @@
+#include "Async/BulkTransfer.h"
+
+#include "Async/Mbarrier.h"
+#include "Exec/Cluster.h"
+#include "Memory/AddressSpaces.h"
+#include "absl/strings/str_format.h"
+
+#include <cstring>
+
+namespace qvlsim {
+
+bool BulkStore::finishRead() {
+  if (wasRead)
+    return true;
+  if (warp->state == Warp::State::Done) {
+    warp->fail(*instruction, FaultKind::AsyncGroupMisuse, lane,
+               "the thread has exited before its bulk copy has read shared memory: wait with "
+               "cp.async.bulk.wait_group.read 0");
+    return false;
+  }
+  wasRead = true;
+  return read();
+}
+
+bool BulkStore::finishWrite() {
+  if (wasWritten)
+    return true;
+  if (!finishRead())
+    return false;
+  wasWritten = true;
+  return write();
+}
+
+bool issueBulkStore(std::shared_ptr<BulkStore> store) {
+  auto &groups = store->warp->extension<BulkGroups>(ExtensionSlot::Bulk);
+  groups.threads[store->lane].open.push_back(store);
+  Cluster &cluster = store->warp->cluster();
+  if (!cluster.lateAsync())
+    return store->finishWrite();
+  cluster.pending.push([store] { return store->finishWrite(); });
+  return true;
+}
+
+bool issueBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t mbarrier,
+                   std::uint64_t bytes, std::uint64_t operation, std::function<bool()> perform) {
+  if (findMbarrier(warp, i, lane, mbarrier) == nullptr)
+    return false;
+  auto complete = [&warp, &i, lane, mbarrier, bytes, operation, perform = std::move(perform)] {
+    if (!perform())
+      return false;
+    if (AccessObserver *observer = warp.observer())
+      observer->mbarrierComplete(warp.cluster(), mbarrier, operation);
+    warp.cluster().notify();
+    return addTransactions(warp, i, lane, mbarrier, -static_cast<std::int64_t>(bytes));
+  };
+  if (!warp.cluster().lateAsync())
+    return complete();
+  warp.cluster().pending.push(std::move(complete));
+  return true;
+}
+
+bool resolveMbarrier(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t address,
+                     StateSpace space, std::uint64_t &normalised) {
+  RangeAccess range;
+  if (!accessRange(warp, i, lane, address, 8, 8, AccessKind::Atomic, space, range))
+    return false;
+  normalised = range.address;
+  if (range.space == StateSpace::Shared)
+    return true;
+  warp.fail(i, FaultKind::MbarrierMisuse, lane, "the mbarrier does not lie in shared memory");
+  return false;
+}
+
+void poisonRange(const RangeAccess &range, std::uint64_t bytes) {
+  std::memset(range.data, 0xFF, bytes);
+  if (range.initialised != nullptr)
+    std::memset(range.initialised, 0, bytes);
+}
+
+bool requireInitialised(Warp &warp, const Instruction &i, unsigned lane, const RangeAccess &range,
+                        std::uint64_t bytes) {
+  const std::uint64_t first = range.firstUninitialised(bytes);
+  if (first == bytes)
+    return true;
+  warp.fail(i, FaultKind::UninitialisedRead, lane,
+            absl::StrFormat("the copy reads .%s address %#x, which nothing has written",
+                            name(range.space), range.address + first));
+  return false;
+}
+
+bool observeBulk(Warp &warp, const Instruction &i, AccessKind kind, const RangeAccess &range,
+                 std::uint64_t bytes, std::uint64_t operation, Proxy proxy) {
+  if (!warp.observer() || (range.space != StateSpace::Shared && range.space != StateSpace::Global))
+    return true;
+  return warp.observer()->bulkAccess(warp, i,
+                                     {.kind = kind,
+                                      .proxy = proxy,
+                                      .space = range.space,
+                                      .address = range.address,
+                                      .bytes = bytes,
+                                      .operation = operation});
+}
+
+} // namespace qvlsim

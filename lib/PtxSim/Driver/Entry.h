@@ -1,0 +1,34 @@
+// The gate that every exported function passes: state of the driver, lost contexts, injected
+// failures.
+#pragma once
+
+#include "Context.h"
+
+#include <memory>
+#include <mutex>
+
+namespace qvlsim::driver {
+
+struct DriverState {
+  bool initialised = false;
+  Configuration configuration;
+  std::unique_ptr<Context> primary;
+  int primaryUses = 0;
+  std::uint64_t calls = 0; // since cuInit, this one included
+  std::uint64_t leaks = 0; // objects that were alive when their context died
+};
+DriverState &state();
+
+/// The context that is current in this thread.
+Context *currentContext();
+void setCurrentContext(Context *context);
+
+/// Ends the primary context and counts what it still holds.
+void destroyPrimaryContext();
+
+/// One function for each exported symbol, with the symbol's name: what it does, without the gate.
+using namespace qvlcuda;
+#define QVL_CUDA_FUNCTION(symbol, parameters, arguments) CUresult symbol parameters;
+#include "qvlfmt/CudaDriverFunctions.inc"
+
+} // namespace qvlsim::driver

@@ -1,0 +1,316 @@
+#include "Memory/Access.h"
+
+#include "Exec/Cluster.h"
+#include "Exec/Lanes.h"
+#include "Exec/LaunchState.h"
+#include "Memory/AccessCounts.h"
+#include "Memory/AddressSpaces.h"
+#include "absl/strings/str_format.h"
+
+namespace qvlsim {
+namespace {
+
+const char *verb(AccessKind kind) {
+  return kind == AccessKind::Read ? "read" : kind == AccessKind::Write ? "write" : "atomic access";
+}
+
+/// The space that a generic address leads to.
+StateSpace spaceOf(std::uint64_t address) {
+  if (address - kSharedWindow < kSharedWindowBytes)
+    return StateSpace::SharedCluster;
+  if (address - kLocalWindow < kLocalWindowBytes)
+    return StateSpace::Local;
+  if (address - kParameterWindow < kParameterWindowBytes)
+    return StateSpace::Parameter;
+  return StateSpace::Global;
+}
+
+std::uint64_t windowOf(StateSpace space) {
+  switch (space) {
+  case StateSpace::SharedCluster:
+    return kSharedWindow;
+  case StateSpace::Local:
+    return kLocalWindow;
+  case StateSpace::Parameter:
+    return kParameterWindow;
+  default:
+    return 0;
+  }
+}
+
+/// One place in memory: storage, and the address as observers see it.
+struct Place {
+  std::byte *data = nullptr;
+  std::uint8_t *initialised = nullptr;
+  std::uint64_t address = 0;
+  const MemoryRegion *region = nullptr;
+  StateSpace space = StateSpace::Global;
+};
+
+/// Finds and checks places for one instruction of a warp.
+class Resolver {
+public:
+  Resolver(Warp &warp, const Instruction &i, AccessKind kind) : warp_(warp), i_(i), kind_(kind) {}
+
+  bool resolve(unsigned lane, StateSpace space, std::uint64_t address, std::uint64_t bytes,
+               std::uint64_t align, Place &place) {
+    if (space == StateSpace::Generic) {
+      space = spaceOf(address);
+      address -= windowOf(space);
+    }
+    place.space = space == StateSpace::SharedCluster ? StateSpace::Shared : space;
+    place.address = address;
+    if (address & (align - 1))
+      return fail(
+          FaultKind::Misaligned, lane,
+          absl::StrFormat("%s of %d bytes at .%s address %#x, which is not a multiple of %d",
+                          verb(kind_), bytes, name(place.space), address, align));
+    switch (space) {
+    case StateSpace::Shared:
+    case StateSpace::SharedCluster:
+      return shared(lane, space, address, bytes, place);
+    case StateSpace::Local:
+      return local(lane, address, bytes, place);
+    case StateSpace::Parameter:
+      return parameter(lane, address, bytes, place);
+    default:
+      return global(lane, space, address, bytes, place);
+    }
+  }
+
+private:
+  bool fail(FaultKind kind, unsigned lane, const std::string &detail) {
+    warp_.fail(i_, kind, lane, detail);
+    return false;
+  }
+
+  bool outOfBounds(unsigned lane, std::string_view space, std::uint64_t address,
+                   std::uint64_t bytes, const std::string &cause) {
+    return fail(FaultKind::OutOfBounds, lane,
+                absl::StrFormat("%s of %d bytes at .%s address %#x: %s", verb(kind_), bytes, space,
+                                address, cause));
+  }
+
+  bool shared(unsigned lane, StateSpace space, std::uint64_t address, std::uint64_t bytes,
+              Place &place) {
+    // A window address may have kept its generic form in a 64-bit register.
+    Cta *cta = &warp_.cta();
+    std::uint64_t rank = address >> kSharedRankShift;
+    std::uint64_t offset = address & ((std::uint64_t{1} << kSharedRankShift) - 1);
+    if (rank != cta->rank) {
+      // Plain offsets are addresses of the own CTA for .shared::cta.
+      if (rank == 0 && space == StateSpace::Shared)
+        rank = cta->rank;
+      else if (space == StateSpace::Shared || rank >= cta->cluster->ctas.size())
+        return outOfBounds(lane, "shared", address, bytes,
+                           absl::StrFormat("it belongs to rank %d; this CTA has rank %d of %d",
+                                           rank, cta->rank, cta->cluster->ctas.size()));
+      cta = cta->cluster->ctas[rank].get();
+    }
+    if (offset + bytes > cta->sharedBytes)
+      return outOfBounds(
+          lane, "shared", address, bytes,
+          absl::StrFormat("the CTA has %d bytes of shared memory", cta->sharedBytes));
+    place.data = cta->shared + offset;
+    place.initialised = cta->sharedInitialised.get() + offset;
+    place.address = rank << kSharedRankShift | offset;
+    return true;
+  }
+
+  bool local(unsigned lane, std::uint64_t address, std::uint64_t bytes, Place &place) {
+    std::uint32_t offset = 0;
+    Frame *frame = warp_.localFrame(address, bytes, offset);
+    if (frame == nullptr)
+      return outOfBounds(lane, "local", address, bytes,
+                         "no local variable of the thread lies there");
+    std::size_t at = std::size_t{lane} * frame->localBytes + offset;
+    place.data = frame->local.get() + at;
+    place.initialised = frame->localInitialised.get() + at;
+    return true;
+  }
+
+  bool parameter(unsigned lane, std::uint64_t address, std::uint64_t bytes, Place &place) {
+    const std::vector<std::byte> &parameters = warp_.launch().parameters;
+    if (kind_ != AccessKind::Read)
+      return fail(FaultKind::ReadOnlyWrite, lane, "kernel parameters are read-only");
+    if (bytes > parameters.size() || address > parameters.size() - bytes)
+      return outOfBounds(
+          lane, "param", address, bytes,
+          absl::StrFormat("the kernel has %d bytes of parameters", parameters.size()));
+    place.data = const_cast<std::byte *>(parameters.data()) + address;
+    return true;
+  }
+
+  bool global(unsigned lane, StateSpace space, std::uint64_t address, std::uint64_t bytes,
+              Place &place) {
+    const MemoryRegion *region = last_;
+    if (region == nullptr || address - region->address >= region->bytes)
+      region = last_ = warp_.launch().memory->find(address);
+    if (region == nullptr)
+      return outOfBounds(lane, name(space), address, bytes, neighbour(address));
+    std::uint64_t offset = address - region->address;
+    if (offset + bytes > region->bytes)
+      return outOfBounds(lane, name(space), address, bytes,
+                         absl::StrFormat("it reaches %d bytes beyond its allocation of %d",
+                                         offset + bytes - region->bytes, region->bytes));
+    if (region->readOnly && kind_ != AccessKind::Read)
+      return fail(FaultKind::ReadOnlyWrite, lane,
+                  absl::StrFormat("%#x lies in constant memory", address));
+    place.data = region->data + offset;
+    place.initialised = region->initialised == nullptr ? nullptr : region->initialised + offset;
+    place.region = region;
+    return true;
+  }
+
+  std::string neighbour(std::uint64_t address) const {
+    if (address < 4096)
+      return "a null pointer";
+    std::span<const MemoryRegion> regions = warp_.launch().memory->regions();
+    const MemoryRegion *before = nullptr;
+    for (const MemoryRegion &region : regions)
+      if (region.address + region.bytes <= address)
+        before = &region;
+    if (before != nullptr && address - before->address - before->bytes < (1 << 20))
+      return absl::StrFormat("%d bytes beyond the end of an allocation of %d bytes",
+                             address - before->address - before->bytes, before->bytes);
+    return "it lies in no allocation";
+  }
+
+  Warp &warp_;
+  const Instruction &i_;
+  AccessKind kind_;
+  const MemoryRegion *last_ = nullptr;
+};
+
+bool anyZero(const std::uint8_t *bytes, std::uint64_t n) {
+  if (n == 4) {
+    std::uint32_t v;
+    std::memcpy(&v, bytes, 4);
+    return v != 0x01010101U;
+  }
+  if (n == 8 || n == 16) {
+    std::uint64_t v[2] = {0x0101010101010101U, 0x0101010101010101U};
+    std::memcpy(v, bytes, n);
+    return (v[0] & v[1]) != 0x0101010101010101U;
+  }
+  return std::memchr(bytes, 0, n) != nullptr;
+}
+
+bool reportUninitialised(Warp &warp, const Instruction &i, unsigned lane,
+                         const AccessRequest &request, StateSpace space, std::uint64_t address) {
+  warp.fail(i, FaultKind::UninitialisedRead, lane,
+            absl::StrFormat("%s of %d bytes at .%s address %#x, which nothing has written",
+                            verb(request.kind), request.bytes, name(space), address));
+  return false;
+}
+
+bool observe(Warp &warp, const Instruction &i, const AccessRequest &request, LaneAccess &access,
+             LaneMask mask, StateSpace space) {
+  WarpAccess event;
+  event.kind = request.kind;
+  event.proxy = request.proxy;
+  event.ordering = request.ordering;
+  event.scope = request.scope;
+  event.space = space;
+  event.mask = mask;
+  event.bytes = request.bytes;
+  event.addresses = access.addresses.data();
+  event.regions = access.regions.data();
+  return warp.observer()->access(warp, i, event);
+}
+
+} // namespace
+
+void LaneAccess::mark(unsigned lane, std::uint32_t offset, std::uint32_t count,
+                      bool written) const {
+  std::uint8_t *bytes = initialised[lane];
+  if (bytes == nullptr)
+    return;
+  // Neighbouring CTAs may mark neighbouring bytes; the same byte always gets the same value.
+  for (std::uint32_t b = offset; b < offset + count; ++b)
+    __atomic_store_n(bytes + b, static_cast<std::uint8_t>(written), __ATOMIC_RELAXED);
+}
+
+bool LaneAccess::isWritten(unsigned lane, std::uint32_t offset, std::uint32_t count) const {
+  return initialised[lane] == nullptr || !anyZero(initialised[lane] + offset, count);
+}
+
+bool accessMemory(Warp &warp, const Instruction &i, LaneMask mask, const Operand &address,
+                  const AccessRequest &request, LaneAccess &access) {
+  const auto displacement = static_cast<std::uint64_t>(address.displacement);
+  if (address.kind == Operand::Kind::Value64) {
+    const auto *lanes = laneArray<std::uint64_t>(warp, address);
+    for (unsigned lane = 0; lane < kWarpSize; ++lane)
+      access.addresses[lane] = lanes[lane] + displacement;
+  } else {
+    const auto *lanes = laneArray<std::uint32_t>(warp, address);
+    for (unsigned lane = 0; lane < kWarpSize; ++lane)
+      access.addresses[lane] = lanes[lane] + displacement;
+  }
+  return accessAddresses(warp, i, mask, request, access);
+}
+
+bool accessAddresses(Warp &warp, const Instruction &i, LaneMask mask, const AccessRequest &request,
+                     LaneAccess &access) {
+  Resolver resolver(warp, i, request.kind);
+  access.bytes = request.bytes;
+  access.incomplete = access.local = 0;
+  const std::uint64_t align = request.align ? request.align : request.bytes;
+  LaneMask inShared = 0, inGlobal = 0;
+  for (LaneMask rest = mask; rest; rest &= rest - 1) {
+    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+    Place place;
+    if (!resolver.resolve(lane, request.space, access.addresses[lane], request.bytes, align, place))
+      return false;
+    access.data[lane] = place.data;
+    access.initialised[lane] = place.initialised;
+    access.addresses[lane] = place.address;
+    access.regions[lane] = place.region;
+    if (place.space == StateSpace::Local)
+      access.local |= 1U << lane;
+    if (request.kind != AccessKind::Write && place.initialised != nullptr &&
+        anyZero(place.initialised, request.bytes)) {
+      access.incomplete |= 1U << lane;
+      if (!request.allowUninitialised)
+        return reportUninitialised(warp, i, lane, request, place.space, place.address);
+    }
+    inShared |= place.space == StateSpace::Shared ? 1U << lane : 0;
+    inGlobal |= place.region != nullptr ? 1U << lane : 0;
+  }
+  if (warp.launch().options.count)
+    countAccess(warp.cluster().counts, access, inShared, inGlobal);
+  if (warp.observer() != nullptr && request.observe) {
+    if (inShared && !observe(warp, i, request, access, inShared, StateSpace::Shared))
+      return false;
+    if (inGlobal && !observe(warp, i, request, access, inGlobal, StateSpace::Global))
+      return false;
+  }
+  return true;
+}
+
+void RangeAccess::markWritten(std::uint64_t bytes) const {
+  if (initialised != nullptr)
+    for (std::uint64_t b = 0; b < bytes; ++b)
+      __atomic_store_n(initialised + b, std::uint8_t{1}, __ATOMIC_RELAXED);
+}
+
+std::uint64_t RangeAccess::firstUninitialised(std::uint64_t bytes) const {
+  if (initialised == nullptr)
+    return bytes;
+  const void *zero = std::memchr(initialised, 0, bytes);
+  return zero == nullptr
+             ? bytes
+             : static_cast<std::uint64_t>(static_cast<const std::uint8_t *>(zero) - initialised);
+}
+
+bool accessRange(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t address,
+                 std::uint64_t bytes, std::uint32_t align, AccessKind kind, StateSpace space,
+                 RangeAccess &access) {
+  Place place;
+  if (!Resolver(warp, i, kind).resolve(lane, space, address, bytes, align, place))
+    return false;
+  access = {place.data, place.initialised, place.address, place.space};
+  return true;
+}
+
+} // namespace qvlsim

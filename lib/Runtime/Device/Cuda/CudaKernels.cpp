@@ -1,0 +1,130 @@
+#include "CudaKernels.h"
+
+#include "qvlrt/status.h"
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include <array>
+
+namespace qvlrt {
+
+bool runsTarget(std::string_view name, const ComputeCapability &capability) {
+  constexpr std::string_view kPrefix = "sm_";
+  if (!name.starts_with(kPrefix))
+    return false;
+  name.remove_prefix(kPrefix.size());
+  const bool specific = name.ends_with('a');
+  if (specific)
+    name.remove_suffix(1);
+  int number = 0;
+  if (!absl::SimpleAtoi(absl::string_view(name.data(), name.size()), &number))
+    return false;
+  return specific ? number == capability.number() : number <= capability.number();
+}
+
+absl::StatusOr<std::unique_ptr<CudaKernels>>
+CudaKernels::load(const Driver &driver, const ComputeCapability &capability, CUcontext context,
+                  const qvlfmt::Target &target, std::string_view artifact) {
+  std::unique_ptr<CudaKernels> kernels(new CudaKernels(driver, context, target));
+  if (!target.kernels())
+    return kernels;
+  for (const qvlfmt::Kernel *kernel : *target.kernels())
+    if (absl::Status status = kernels->loadEntry(*kernel, capability); !status.ok())
+      return absl::Status(status.code(),
+                          absl::StrCat(std::string(artifact), ": ", status.message()));
+  return kernels;
+}
+
+CudaKernels::~CudaKernels() {
+  driver.cuCtxSetCurrent(context).IgnoreError();
+  for (const auto &[number, module] : modules)
+    if (module)
+      driver.cuModuleUnload(module).IgnoreError();
+}
+
+std::string CudaKernels::offeredTargets() const {
+  std::vector<std::string> names;
+  for (const qvlfmt::CodeObject *object : *code.objects())
+    names.push_back(object->feature_set()->str());
+  return absl::StrJoin(names, ", ");
+}
+
+absl::StatusOr<CUmodule> CudaKernels::loadObject(std::uint32_t number) {
+  const qvlfmt::CodeObject &object = *code.objects()->Get(number);
+  // PTX is text that ends with a null byte; for a cubin that byte is harmless.
+  std::string image;
+  if (object.bytes())
+    image.assign(reinterpret_cast<const char *>(object.bytes()->data()), object.bytes()->size());
+  std::array<char, 4096> log{};
+  CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+  void *values[] = {log.data(), reinterpret_cast<void *>(log.size())};
+  CUmodule module = nullptr;
+  absl::Status status = driver.cuModuleLoadDataEx(&module, image.c_str(), 2, options, values);
+  if (status.ok())
+    return module;
+  log.back() = '\0';
+  return absl::Status(status.code(),
+                      absl::StrCat("code object ", number, " (", object.feature_set()->c_str(),
+                                   ") does not load: ", status.message(), log[0] ? ": " : "",
+                                   log.data()));
+}
+
+absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
+                                                   const ComputeCapability &capability) {
+  for (const qvlfmt::KernelVariant *variant : *kernel.variants()) {
+    const std::uint32_t number = variant->object();
+    const flatbuffers::String &name = *code.objects()->Get(number)->feature_set();
+    if (!runsTarget({name.data(), name.size()}, capability))
+      continue;
+    auto known = modules.find(number);
+    if (known == modules.end()) {
+      absl::StatusOr<CUmodule> loaded = loadObject(number);
+      // A binary for another GPU: the text of a later variant will do.
+      if (!loaded.ok() && !absl::IsFailedPrecondition(loaded.status()))
+        return loaded.status();
+      known = modules.emplace(number, loaded.ok() ? *loaded : nullptr).first;
+    }
+    if (known->second)
+      return known->second;
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "kernel ", kernel.name()->c_str(), " has no code for this GPU of sm_", capability.number(),
+      ", the artifact has code for ", offeredTargets(), "; compile it with --target=cuda:sm_80"));
+}
+
+absl::Status CudaKernels::prepare(Entry &entry, const qvlfmt::Kernel &kernel,
+                                  const ComputeCapability &capability) const {
+  constexpr unsigned kSharedWithoutOptIn = 48 << 10;
+  int threads = 0;
+  QVLRT_RETURN_IF_ERROR(
+      driver.cuFuncGetAttribute(&threads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, entry.function));
+  entry.threads = static_cast<unsigned>(threads);
+  if (kernel.scratch_bytes() > static_cast<std::uint64_t>(capability.maxShared))
+    return absl::InvalidArgumentError(
+        absl::StrCat("kernel ", kernel.name()->c_str(), " needs ", kernel.scratch_bytes(),
+                     " bytes of shared memory, the GPU has ", capability.maxShared));
+  entry.sharedBytes = static_cast<unsigned>(kernel.scratch_bytes());
+  if (entry.sharedBytes <= kSharedWithoutOptIn)
+    return absl::OkStatus();
+  return driver.cuFuncSetAttribute(entry.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                   static_cast<int>(entry.sharedBytes));
+}
+
+absl::Status CudaKernels::loadEntry(const qvlfmt::Kernel &kernel,
+                                    const ComputeCapability &capability) {
+  QVLRT_ASSIGN_OR_RETURN(CUmodule module, chooseModule(kernel, capability));
+  Entry entry;
+  absl::Status status = driver.cuModuleGetFunction(&entry.function, module, kernel.name()->c_str());
+  if (absl::IsInvalidArgument(status))
+    return absl::InvalidArgumentError(absl::StrCat("the code lacks the kernel ",
+                                                   kernel.name()->c_str(), " (", status.message(),
+                                                   "); compile the checkpoint again"));
+  QVLRT_RETURN_IF_ERROR(status);
+  QVLRT_RETURN_IF_ERROR(prepare(entry, kernel, capability));
+  entries.push_back(entry);
+  return absl::OkStatus();
+}
+
+} // namespace qvlrt

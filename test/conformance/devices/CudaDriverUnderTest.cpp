@@ -1,0 +1,56 @@
+#include "CudaDriverUnderTest.h"
+
+#include "test/unit/runtime/TestArtifacts.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <fstream>
+#include <iterator>
+
+namespace qvlrt::test {
+
+absl::StatusOr<std::unique_ptr<Device>> openSimulatedDevice() {
+  absl::StatusOr<std::unique_ptr<Device>> device =
+      createCudaDevice({.ordinal = 0, .driver = QVL_SIMULATED_CUDA_DRIVER});
+  // The simulator is there on every machine: what a machine may lack is not an excuse.
+  if (absl::IsFailedPrecondition(device.status()))
+    return absl::InternalError(device.status().message());
+  return device;
+}
+
+std::unique_ptr<qvlfmt::TargetT> cudaKernels() {
+  std::ifstream file(QVL_SOURCE_DIR "/test/conformance/devices/TestKernels.ptx");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  auto object = std::make_unique<qvlfmt::CodeObjectT>();
+  object->feature_set = "sm_80";
+  object->bytes.assign(text.begin(), text.end());
+  std::unique_ptr<qvlfmt::TargetT> target = std::move(emptyArtifact().targets[0]);
+  target->name = "cuda";
+  target->objects.clear();
+  target->objects.push_back(std::move(object));
+  for (std::unique_ptr<qvlfmt::KernelT> &kernel : target->kernels)
+    kernel->variants = {qvlfmt::KernelVariant(0)};
+  return target;
+}
+
+/// A function that only the simulator exports.
+static std::uint64_t ask(const char *symbol) {
+  void *library = dlopen(QVL_SIMULATED_CUDA_DRIVER, RTLD_NOW | RTLD_LOCAL);
+  void *function = library ? dlsym(library, symbol) : nullptr;
+  if (!function) {
+    std::fprintf(stderr, "%s\n", dlerror());
+    std::abort();
+  }
+  return reinterpret_cast<std::uint64_t (*)()>(function)(); // the library stays open: it counts
+}
+
+std::uint64_t simulatedCalls() { return ask("qvlPtxSimCalls"); }
+std::uint64_t simulatedLeaks() { return ask("qvlPtxSimLeaks"); }
+
+ScopedVariable::ScopedVariable(const char *name, const std::string &value) : name(name) {
+  setenv(name, value.c_str(), 1);
+}
+ScopedVariable::~ScopedVariable() { unsetenv(name); }
+
+} // namespace qvlrt::test

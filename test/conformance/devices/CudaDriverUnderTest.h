@@ -1,0 +1,35 @@
+// The simulator's driver library, chosen by its path, and the kernels of the tests as PTX.
+#pragma once
+
+#include "qvlfmt/artifact_generated.h"
+#include "qvlrt/cuda_device.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace qvlrt::test {
+
+/// A device over the simulator. One that stays open keeps its configuration: the environment is
+/// read when a device opens.
+absl::StatusOr<std::unique_ptr<Device>> openSimulatedDevice();
+
+/// The test kernels in the form that a GPU loads.
+std::unique_ptr<qvlfmt::TargetT> cudaKernels();
+
+/// Calls of the driver since the last device was opened.
+std::uint64_t simulatedCalls();
+/// Objects that were alive when their context died, in all the life of the process.
+std::uint64_t simulatedLeaks();
+
+/// Sets an environment variable for the length of a scope.
+class ScopedVariable {
+public:
+  ScopedVariable(const char *name, const std::string &value);
+  ~ScopedVariable();
+
+private:
+  const char *name;
+};
+
+} // namespace qvlrt::test

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Runs the PTX cases (test/ptx: corpus, nvcc set, model kernels) in the simulator and compares the results.
+
+    ptx_cases.py BUILD_DIR [ARTIFACT_DIR] [--program=COMMAND] [--only=TEXT]
+
+Every case runs with late asynchronous operations and again with early ones and another order of warps. --program runs the
+cases once through another command that takes the same options: a launcher over a CUDA driver.
+"""
+import argparse
+import importlib.util
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+PTX = SOURCE / "test/ptx"
+MODES = {"late": ["--async=late"], "early": ["--async=early", "--seed=7"]}
+sys.path.insert(0, str(PTX))
+import cases as ptx  # noqa: E402
+
+
+def load_cases():
+    for folder in ("corpus", "nvcc", "kernels"):
+        spec = importlib.util.spec_from_file_location(f"{folder}_cases", PTX / folder / "cases.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        yield from module.cases()
+
+
+class Results:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, name, wrong):
+        if wrong:
+            self.failed += 1
+            print(f"FAILED {name}: {wrong}", flush=True)
+        else:
+            self.passed += 1
+
+    def skip(self, name, why):
+        self.skipped += 1
+        print(f"SKIPPED {name}: {why}")
+
+
+def check_fresh(results):
+    """The generator writes exactly what is committed."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, str(PTX / "corpus/generate.py"), f"--output={folder}"], check=True)
+        made = {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
+    kept = {path.name: path.read_bytes() for path in (PTX / "corpus").iterdir() if path.suffix in (".ptx", ".json")}
+    stale = sorted(name for name in made.keys() | kept.keys() if made.get(name) != kept.get(name))
+    results.add("corpus is what its generator writes", stale and f"differ: {', '.join(stale[:5])}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build_dir", type=pathlib.Path)
+    parser.add_argument("artifact_dir", nargs="?")
+    parser.add_argument("--program", help="run the cases through this command instead of the simulator")
+    parser.add_argument("--only", default="", help="only cases with this text in their names")
+    arguments = parser.parse_args()
+    results = Results()
+    simulator = arguments.build_dir / "bin/qvl-ptxsim"
+    if not arguments.program and not simulator.exists():
+        results.skip("all cases", f"{simulator} is not built")
+    else:
+        program = shlex.split(arguments.program) if arguments.program else [simulator]
+        modes = {"": []} if arguments.program else MODES
+        if not arguments.program and not arguments.only:
+            check_fresh(results)
+        for case in load_cases():
+            if arguments.only in case.name:
+                for mode, options in modes.items():
+                    results.add(f"{case.name} {mode}".rstrip(), ptx.check(case, program, options))
+    print(f"{results.passed} passed, {results.failed} failed, {results.skipped} skipped")
+    return 1 if results.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

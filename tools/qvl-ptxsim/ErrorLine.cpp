@@ -1,0 +1,42 @@
+#include "ErrorLine.h"
+
+#include "absl/strings/str_cat.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+namespace qvlptxsim {
+
+void printError(std::string_view tool, std::string_view message) {
+  // Names of files may hold line breaks, but an error is one line.
+  std::string line(message);
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  std::fprintf(stderr, "%.*s: error: %s\n", static_cast<int>(tool.size()), tool.data(),
+               line.c_str());
+}
+
+int reportError(std::string_view tool, const absl::Status &status) {
+  std::string message(status.message());
+  int code = kBadInput;
+  if (absl::IsInternal(status) || absl::IsUnknown(status)) {
+    message = "internal error: " + message + " (please report this)";
+    code = kInternal;
+  } else if (absl::IsUnavailable(status) || absl::IsResourceExhausted(status)) {
+    code = kSystemFailed;
+  }
+  printError(tool, message);
+  return code;
+}
+
+absl::Status flushOutput() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0)
+    return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("cannot write to standard output: ", std::strerror(errno)));
+}
+
+} // namespace qvlptxsim
