@@ -72,8 +72,12 @@ INSTANTIATE_TEST_SUITE_P(Versions, GoldenArtifacts, testing::ValuesIn(kVersions)
 // The rows of a panel of 1.0 are in order.
 TEST(GoldenArtifact, LacksWhatCameLater) {
   const test::Bytes old = readGolden("1.0"), current = readGolden(currentVersion());
-  EXPECT_EQ((*verifyArtifact("1.0", old))->weights()->Get(1)->interleave(), 0);
-  EXPECT_EQ((*verifyArtifact("current", current))->weights()->Get(1)->interleave(), 2);
+  absl::StatusOr<const qvlfmt::Artifact *> before = verifyArtifact("1.0", old),
+                                           now = verifyArtifact("current", current);
+  ASSERT_OK(before.status());
+  ASSERT_OK(now.status());
+  EXPECT_EQ((*before)->weights()->Get(1)->interleave(), 0);
+  EXPECT_EQ((*now)->weights()->Get(1)->interleave(), 2);
 }
 
 TEST(GoldenArtifact, IsWhatThisVersionWrites) {
