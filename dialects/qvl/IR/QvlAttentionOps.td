@@ -11,8 +11,9 @@ def Qvl_AttentionOp : Qvl_TensorOp<"attention", [AllTypesMatch<["query", "key", 
     `softmax(scale · q·kᵀ)·v`, without a mask (model specification, section 6.4). The result holds the heads of a row side by side.
     `max_rows` states a bound on the rows of a segment when one is known; the runtime checks it.
 
-    Keys are taken in blocks of 64 counted from the start of the segment, merged in ascending order; a row's result does not depend on
-    other rows of its segment being computed with it.
+    Keys are taken in ascending order, in blocks of 64 counted from the start of the segment that are merged, or all at once where
+    `max_rows` is small enough for a kernel to keep their scores; a row's result does not depend on other rows of its segment being
+    computed with it.
 
     * `attention_c1`: the result is `[rows, heads · head_dim]` with the element type of the query.
     * `attention_c2`: `scale` is positive and finite.

@@ -1,6 +1,6 @@
 // qvl.attention: softmax attention inside segments. A tile is 64 rows times one head; it walks the
 // segments that meet its rows and takes their keys in blocks of 64 counted from the segment's
-// start.
+// start. Windows keep the scores of all blocks and then take all values.
 
 #include "Emitters.h"
 #include "KernelFrame.h"
@@ -9,16 +9,8 @@
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
-#include <limits>
-
 namespace mlir::qvl {
 namespace {
-
-/// Windows fit in one block of keys.
-KeyBlocks keyBlocks(AttentionOp op) {
-  uint64_t rows = op.getMaxRows().value_or(std::numeric_limits<int64_t>::max());
-  return rows <= kKeyBlock ? KeyBlocks::One : KeyBlocks::Many;
-}
 
 class AttentionEmitter {
 public:
@@ -27,7 +19,7 @@ public:
       : frame(kernel, grid), b(frame.builder()), target(target), layout(AttentionScratch::of(op)),
         element(op.getQuery().getType().getElementType()), rowStride(op.getType().getDimSize(1)),
         scratch(frame.scratch()),
-        softmax(b, target, layout, scratch, op.getScale().convertToDouble(), keyBlocks(op)),
+        softmax(b, target, layout, scratch, op.getScale().convertToDouble(), keyArrival(op)),
         query(frame.buffer(op.getQuery())), key(frame.buffer(op.getKey())),
         value(frame.buffer(op.getValue())), segments(frame.buffer(op.getSegments())),
         segmentEnds(frame.size(op.getSegments(), 0)), result(frame.resultBuffer(0)) {}
@@ -40,6 +32,7 @@ private:
   }
   Value segmentsUpTo(Value row);
   void emitSegment(Value head, Value first, Value end, Value rowBegin, Value rowEnd);
+  void forEachQueryTile(Value rows, llvm::function_ref<void(const QueryRows &)> body);
   void copyQueries(Value source, Value rows, Value paddedRows);
   void transposeKeys(Value source, Value count);
   void transposeSquare(Value source, Value destination, int64_t width);
@@ -111,6 +104,9 @@ Value AttentionEmitter::segmentsUpTo(Value row) {
 void AttentionEmitter::emitSegment(Value head, Value first, Value end, Value rowBegin,
                                    Value rowEnd) {
   int64_t tileRows = target.attentionForm().rows;
+  bool keepsBlocks = layout.scoreKeys > kKeyBlock;
+  if (keepsBlocks) // Rows beyond the bound would have no place for their scores.
+    end = minimum(b, end, sum(b, first, layout.scoreKeys));
   Value rows = difference(b, rowEnd, rowBegin);
   Value paddedRows = roundDown(b, sum(b, rows, tileRows - 1), tileRows);
   copyQueries(headOf(query, rowBegin, head), rows, paddedRows);
@@ -119,19 +115,31 @@ void AttentionEmitter::emitSegment(Value head, Value first, Value end, Value row
   forLoop(b, first, end, kKeyBlock, [&](Value blockBegin) {
     Value count = minimum(b, difference(b, end, blockBegin), constantIndex(b, kKeyBlock));
     transposeKeys(headOf(key, blockBegin, head), count);
-    KeyBlock block{softmax.scratchRow(layout.keys(), zero, 0),
-                   b.getF32Type(),
-                   kKeyBlock,
-                   headOf(value, blockBegin, head),
-                   element,
-                   rowStride,
-                   count};
-    forLoop(b, zero, paddedRows, tileRows, [&](Value row) {
-      Value queries = softmax.scratchRow(layout.queries(), row, layout.paddedHeadDim());
-      softmax.addBlock({queries, layout.paddedHeadDim(), row, tileRows}, block);
+    KeyBlock block{softmax.scratchRow(layout.keys(), zero, 0), b.getF32Type(), kKeyBlock,
+                   keepsBlocks ? difference(b, blockBegin, first) : zero, count};
+    ValueRows values{headOf(value, blockBegin, head), element, rowStride, count};
+    forEachQueryTile(paddedRows, [&](const QueryRows &tile) {
+      softmax.addScores(tile, block);
+      if (!keepsBlocks)
+        softmax.addValues(tile, values);
     });
   });
+  if (keepsBlocks)
+    forEachQueryTile(paddedRows, [&](const QueryRows &tile) {
+      softmax.addValues(
+          tile, {headOf(value, first, head), element, rowStride, difference(b, end, first)});
+    });
   softmax.finish(rows, headOf(result, rowBegin, head), element, rowStride);
+}
+
+/// The copied rows, as many at a time as a register tile has.
+void AttentionEmitter::forEachQueryTile(Value rows,
+                                        llvm::function_ref<void(const QueryRows &)> body) {
+  int64_t tileRows = target.attentionForm().rows;
+  forLoop(b, constantIndex(b, 0), rows, tileRows, [&](Value row) {
+    Value queries = softmax.scratchRow(layout.queries(), row, layout.paddedHeadDim());
+    body({queries, layout.paddedHeadDim(), row, tileRows});
+  });
 }
 
 void AttentionEmitter::copyQueries(Value source, Value rows, Value paddedRows) {

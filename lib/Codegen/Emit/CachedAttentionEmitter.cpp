@@ -33,7 +33,7 @@ private:
   }
   void emitRow(Value head, Value row);
   Value widenQueries(Value queries);
-  KeyBlock blockAt(Value sequence, Value head, Value firstKey, Value keys);
+  std::pair<KeyBlock, ValueRows> blockAt(Value sequence, Value head, Value firstKey, Value keys);
 
   KernelFrame frame;
   ImplicitLocOpBuilder &b;
@@ -59,11 +59,13 @@ void CachedAttentionEmitter::emitRow(Value head, Value row) {
   Value heads = constantIndex(b, group);
   softmax.reset(heads);
   forLoop(b, constantIndex(b, 0), keys, kKeyBlock, [&](Value firstKey) {
-    KeyBlock block = blockAt(sequence, head, firstKey, keys);
+    auto [block, values] = blockAt(sequence, head, firstKey, keys);
     for (int64_t first = 0; first < group; first += target.attentionForm().rows) {
       Value start = elementPointer(b, b.getF32Type(), queries, first * headDim);
-      int64_t rows = std::min(target.attentionForm().rows, group - first);
-      softmax.addBlock({start, headDim, constantIndex(b, first), rows}, block);
+      int64_t count = std::min(target.attentionForm().rows, group - first);
+      QueryRows rows{start, headDim, constantIndex(b, first), count};
+      softmax.addScores(rows, block);
+      softmax.addValues(rows, values);
     }
   });
   softmax.finish(heads, elementPointer(b, element, frame.resultBuffer(0), offset), element,
@@ -87,7 +89,8 @@ Value CachedAttentionEmitter::widenQueries(Value queries) {
 
 /// The block of keys at token `firstKey`, which lies in one page: the cache type makes pages hold a
 /// multiple of kKeyBlock tokens.
-KeyBlock CachedAttentionEmitter::blockAt(Value sequence, Value head, Value firstKey, Value keys) {
+std::pair<KeyBlock, ValueRows> CachedAttentionEmitter::blockAt(Value sequence, Value head,
+                                                               Value firstKey, Value keys) {
   Type element = cacheType.getElement();
   Value width = frame.size(op.getBlockTable(), 1);
   Value inTable = sum(b, product(b, sequence, width), quotient(b, firstKey, cacheType.getPage()));
@@ -98,13 +101,11 @@ KeyBlock CachedAttentionEmitter::blockAt(Value sequence, Value head, Value first
   Value valueOffset = sum(b, cacheLayout.values(b, page, layer, head),
                           product(b, inPage, cacheLayout.valueStride()));
   Value count = minimum(b, difference(b, keys, firstKey), constantIndex(b, kKeyBlock));
-  return {elementPointer(b, element, cache, keyOffset),
-          element,
-          cacheLayout.keyStride(),
-          elementPointer(b, element, cache, valueOffset),
-          element,
-          cacheLayout.valueStride(),
-          count};
+  KeyBlock block{elementPointer(b, element, cache, keyOffset), element, cacheLayout.keyStride(),
+                 constantIndex(b, 0), count};
+  ValueRows values{elementPointer(b, element, cache, valueOffset), element,
+                   cacheLayout.valueStride(), count};
+  return {block, values};
 }
 
 } // namespace

@@ -47,7 +47,7 @@ Value OnlineSoftmax::scratchRow(int64_t part, Value row, int64_t stride) {
 }
 
 void OnlineSoftmax::reset(Value rows) {
-  if (blocks == KeyBlocks::One)
+  if (arrival == KeyArrival::Whole)
     return;
   Value zero = constantFloat(b, vectorType(), 0.0);
   Value lowest = constantFloat(b, b.getF32Type(), -std::numeric_limits<double>::infinity());
@@ -60,18 +60,18 @@ void OnlineSoftmax::reset(Value rows) {
   });
 }
 
-void OnlineSoftmax::addBlock(const QueryRows &rows, const KeyBlock &block) {
-  emitScores(rows, block);
-  emitProbabilities(rows, block.count);
-  int64_t vectors = target.attentionForm().vectors;
-  for (int64_t first = 0; first < headVectors(); first += vectors)
-    emitValues(rows, block, first, std::min(vectors, headVectors() - first));
-}
-
-void OnlineSoftmax::emitScores(const QueryRows &rows, const KeyBlock &block) {
+void OnlineSoftmax::addScores(const QueryRows &rows, const KeyBlock &block) {
   int64_t tileKeys = target.attentionForm().vectors * target.lanes();
   forLoop(b, constantIndex(b, 0), block.count, tileKeys,
           [&](Value firstKey) { emitScoreTile(rows, block, firstKey); });
+}
+
+void OnlineSoftmax::addValues(const QueryRows &rows, const ValueRows &values) {
+  forLoop(b, rows.first, sum(b, rows.first, rows.rows), 1,
+          [&](Value row) { emitProbabilities(row, values.count); });
+  int64_t vectors = target.attentionForm().vectors;
+  for (int64_t first = 0; first < headVectors(); first += vectors)
+    emitValues(rows, values, first, std::min(vectors, headVectors() - first));
 }
 
 /// Scores of all rows with a few vectors of keys: one chain over ascending head_dim each.
@@ -80,13 +80,13 @@ void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, 
   int64_t vectors = target.attentionForm().vectors, lanes = target.lanes();
   SmallVector<Value> zeros(rows.rows * vectors, constantFloat(b, vectorType(), 0.0));
   auto addProducts = [&](Value d, MutableArrayRef<Value> scores) {
-    Value keys = elementPointer(b, block.keyElement, block.keys,
-                                sum(b, product(b, d, block.keyStride), firstKey));
+    Value keys =
+        elementPointer(b, block.element, block.keys, sum(b, product(b, d, block.stride), firstKey));
     Value queries = elementPointer(b, f32, rows.queries, d);
     SmallVector<Value> k;
     for (int64_t v = 0; v < vectors; ++v)
-      k.push_back(loadFloats(b, vectorType(), block.keyElement,
-                             elementPointer(b, block.keyElement, keys, v * lanes)));
+      k.push_back(loadFloats(b, vectorType(), block.element,
+                             elementPointer(b, block.element, keys, v * lanes)));
     for (int64_t r = 0; r < rows.rows; ++r) {
       Value q = load(b, f32, elementPointer(b, f32, queries, r * rows.stride));
       Value qs = vector::BroadcastOp::create(b, vectorType(), q);
@@ -98,8 +98,8 @@ void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, 
       forLoop(b, constantIndex(b, 0), constantIndex(b, layout.headDim), 1, zeros, addProducts);
   Value factor = constantFloat(b, vectorType(), scale);
   for (int64_t r = 0; r < rows.rows; ++r) {
-    Value row = scratchRow(layout.scores(), sum(b, rows.first, r), kKeyBlock);
-    Value target = elementPointer(b, f32, row, firstKey);
+    Value row = scratchRow(layout.scores(), sum(b, rows.first, r), layout.scoreKeys);
+    Value target = elementPointer(b, f32, row, sum(b, block.first, firstKey));
     for (int64_t v = 0; v < vectors; ++v) {
       Value scaled = arith::MulFOp::create(b, scores[r * vectors + v], factor);
       store(b, scaled, elementPointer(b, f32, target, v * lanes));
@@ -107,60 +107,80 @@ void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, 
   }
 }
 
-void OnlineSoftmax::emitProbabilities(const QueryRows &rows, Value count) {
-  forLoop(b, rows.first, sum(b, rows.first, rows.rows), 1,
-          [&](Value row) { emitProbabilitiesOfRow(row, count); });
-}
-
-/// The scores of a row in a block, minus infinity behind the last key.
-struct OnlineSoftmax::MaskedScores {
-  SmallVector<Value> pointers, masks, scores;
+/// The scores of a row, of which the first `count` are those of keys.
+struct OnlineSoftmax::KeptScores {
+  Value scores, count;
 };
 
-/// Turns the scores of a row into exp(score - maximum), zero behind the last key, and brings the
-/// sum and the weighted sum of values to the new maximum.
-void OnlineSoftmax::emitProbabilitiesOfRow(Value row, Value count) {
+/// A vector of scores in memory, minus infinity behind the last key.
+struct OnlineSoftmax::ScoreVector {
+  Value pointer, mask, scores;
+};
+
+/// Combines all vectors of scores in ascending order, a block of keys at a time.
+Value OnlineSoftmax::reduceScores(const KeptScores &kept, Value initial,
+                                  llvm::function_ref<Value(const ScoreVector &, Value)> combine) {
   int64_t lanes = target.lanes();
-  Value scoreRow = scratchRow(layout.scores(), row, kKeyBlock);
   Value lowest = constantFloat(b, vectorType(), -std::numeric_limits<double>::infinity());
-  MaskedScores block;
-  Value highest = lowest;
-  for (int64_t v = 0; v < kKeyBlock / lanes; ++v) {
-    block.pointers.push_back(elementPointer(b, b.getF32Type(), scoreRow, v * lanes));
-    block.masks.push_back(laneMask(b, lanes, sum(b, count, -v * lanes)));
-    Value loaded = load(b, vectorType(), block.pointers.back());
-    block.scores.push_back(arith::SelectOp::create(b, block.masks.back(), loaded, lowest));
-    highest = larger(b, highest, block.scores.back());
-  }
-  Value maximum = combineLanes(b, highest, [&](Value x, Value y) { return larger(b, x, y); });
-  if (blocks == KeyBlocks::Many)
-    return joinState(row, block, maximum);
-  Value maxima = vector::BroadcastOp::create(b, vectorType(), maximum);
-  store(b, storeProbabilities(block, maxima), scratchRow(layout.sums(), row, kWidestLanes));
+  auto combineBlock = [&](Value first, MutableArrayRef<Value> result) {
+    Value block = elementPointer(b, b.getF32Type(), kept.scores, first);
+    Value left = difference(b, kept.count, first);
+    for (int64_t v = 0; v < kKeyBlock / lanes; ++v) {
+      Value pointer = elementPointer(b, b.getF32Type(), block, v * lanes);
+      Value mask = laneMask(b, lanes, sum(b, left, -v * lanes));
+      Value loaded = load(b, vectorType(), pointer);
+      Value scores = arith::SelectOp::create(b, mask, loaded, lowest);
+      result.front() = combine({pointer, mask, scores}, result.front());
+    }
+  };
+  Value zero = constantIndex(b, 0);
+  if (layout.scoreKeys > kKeyBlock)
+    return forLoop(b, zero, kept.count, kKeyBlock, initial, combineBlock).front();
+  combineBlock(zero, initial);
+  return initial;
 }
 
-/// Adds a block with the largest score `blockMaximum` to the state of the blocks before.
-void OnlineSoftmax::joinState(Value row, const MaskedScores &block, Value blockMaximum) {
+Value OnlineSoftmax::largestScores(const KeptScores &kept) {
+  Value lowest = constantFloat(b, vectorType(), -std::numeric_limits<double>::infinity());
+  return reduceScores(kept, lowest, [&](const ScoreVector &vector, Value highest) {
+    return larger(b, highest, vector.scores);
+  });
+}
+
+/// Replaces scores by exp(score - maximum), zero behind the last key, and returns their sums lane
+/// by lane.
+Value OnlineSoftmax::storeProbabilities(const KeptScores &kept, Value maxima) {
+  Value zero = constantFloat(b, vectorType(), 0.0);
+  return reduceScores(kept, zero, [&](const ScoreVector &vector, Value total) {
+    Value exponential = math::ExpOp::create(b, arith::SubFOp::create(b, vector.scores, maxima));
+    Value probability = arith::SelectOp::create(b, vector.mask, exponential, zero);
+    store(b, probability, vector.pointer);
+    return arith::AddFOp::create(b, total, probability).getResult();
+  });
+}
+
+/// Turns the kept scores of a row into probabilities, and brings the sum and the weighted sum of
+/// values to the new maximum.
+void OnlineSoftmax::emitProbabilities(Value row, Value count) {
+  KeptScores kept{scratchRow(layout.scores(), row, layout.scoreKeys), count};
+  Value maximum =
+      combineLanes(b, largestScores(kept), [&](Value x, Value y) { return larger(b, x, y); });
+  if (arrival == KeyArrival::Streamed)
+    return joinState(row, kept, maximum);
+  Value maxima = vector::BroadcastOp::create(b, vectorType(), maximum);
+  store(b, storeProbabilities(kept, maxima), scratchRow(layout.sums(), row, kWidestLanes));
+}
+
+/// Adds a block with the largest score `maximumOfBlock` to the state of the blocks before.
+void OnlineSoftmax::joinState(Value row, const KeptScores &kept, Value maximumOfBlock) {
   Value pointer = scratchRow(layout.maxima(), row, 1);
   Value before = load(b, b.getF32Type(), pointer);
-  Value maximum = larger(b, before, blockMaximum);
+  Value maximum = larger(b, before, maximumOfBlock);
   store(b, maximum, pointer);
   Value maxima = vector::BroadcastOp::create(b, vectorType(), maximum);
-  Value total = storeProbabilities(block, maxima);
+  Value total = storeProbabilities(kept, maxima);
   Value previous = vector::BroadcastOp::create(b, vectorType(), before);
   rescale(row, math::ExpOp::create(b, arith::SubFOp::create(b, previous, maxima)), total);
-}
-
-/// Replaces scores by probabilities and returns their sums lane by lane.
-Value OnlineSoftmax::storeProbabilities(const MaskedScores &block, Value maxima) {
-  Value zero = constantFloat(b, vectorType(), 0.0), total = zero;
-  for (auto [pointer, mask, score] : llvm::zip(block.pointers, block.masks, block.scores)) {
-    Value exponential = math::ExpOp::create(b, arith::SubFOp::create(b, score, maxima));
-    Value probability = arith::SelectOp::create(b, mask, exponential, zero);
-    store(b, probability, pointer);
-    total = arith::AddFOp::create(b, total, probability);
-  }
-  return total;
 }
 
 /// Brings the sums of a row to a new maximum, by the factor `decay`, and adds the block's
@@ -176,7 +196,7 @@ void OnlineSoftmax::rescale(Value row, Value decay, Value total) {
 }
 
 /// Adds probability times value for some vectors of the head: one chain over ascending keys each.
-void OnlineSoftmax::emitValues(const QueryRows &rows, const KeyBlock &block, int64_t firstVector,
+void OnlineSoftmax::emitValues(const QueryRows &rows, const ValueRows &block, int64_t firstVector,
                                int64_t vectors) {
   Type f32 = b.getF32Type();
   SmallVector<Value> pointers, sums;
@@ -184,20 +204,19 @@ void OnlineSoftmax::emitValues(const QueryRows &rows, const KeyBlock &block, int
     Value output = scratchRow(layout.output(), sum(b, rows.first, r), layout.paddedHeadDim());
     for (int64_t v = 0; v < vectors; ++v) {
       pointers.push_back(elementPointer(b, f32, output, (firstVector + v) * target.lanes()));
-      sums.push_back(blocks == KeyBlocks::One ? constantFloat(b, vectorType(), 0.0)
-                                              : load(b, vectorType(), pointers.back()));
+      sums.push_back(arrival == KeyArrival::Whole ? constantFloat(b, vectorType(), 0.0)
+                                                  : load(b, vectorType(), pointers.back()));
     }
   }
-  Value scoreRow = scratchRow(layout.scores(), rows.first, kKeyBlock);
+  Value scoreRow = scratchRow(layout.scores(), rows.first, layout.scoreKeys);
   auto addKey = [&](Value key, MutableArrayRef<Value> sums) {
-    Value head =
-        elementPointer(b, block.valueElement, block.values, product(b, key, block.valueStride));
+    Value head = elementPointer(b, block.element, block.values, product(b, key, block.stride));
     Value column = elementPointer(b, f32, scoreRow, key);
     SmallVector<Value> values;
     for (int64_t v = 0; v < vectors; ++v)
-      values.push_back(loadHead(head, block.valueElement, firstVector + v));
+      values.push_back(loadHead(head, block.element, firstVector + v));
     for (int64_t r = 0; r < rows.rows; ++r) {
-      Value p = load(b, f32, elementPointer(b, f32, column, r * kKeyBlock));
+      Value p = load(b, f32, elementPointer(b, f32, column, r * layout.scoreKeys));
       Value ps = vector::BroadcastOp::create(b, vectorType(), p);
       for (int64_t v = 0; v < vectors; ++v)
         sums[r * vectors + v] = math::FmaOp::create(b, ps, values[v], sums[r * vectors + v]);

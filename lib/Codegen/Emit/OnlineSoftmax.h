@@ -8,19 +8,25 @@
 
 namespace mlir::qvl {
 
-/// One block of at most kKeyBlock keys and values of a head. Keys lie transposed, so that the lanes
-/// of a vector are keys; lanes behind `count` are read but do not count, whatever they hold.
+/// One block of keys of a head. They lie transposed, so that the lanes of a vector are keys; lanes
+/// behind `count` are read but do not count, whatever they hold.
 struct KeyBlock {
-  Value keys;      // [head_dim][keyStride]
-  Type keyElement; // f32 or bf16
-  int64_t keyStride;
-  Value values;      // [count][valueStride], only head_dim elements of a row are read
-  Type valueElement; // f32 or bf16
-  int64_t valueStride;
+  Value keys;   // [head_dim][stride]
+  Type element; // f32 or bf16
+  int64_t stride;
+  Value first; // number of the block's first key among those whose scores are kept
   Value count; // from 1 to kKeyBlock
 };
 
-/// Query rows that go through a block together. All rows are computed, so they must be readable.
+/// Values of a head, those of the keys whose scores are kept.
+struct ValueRows {
+  Value values; // [count][stride], only head_dim elements of a row are read
+  Type element; // f32 or bf16
+  int64_t stride;
+  Value count; // from 1 to the layout's scoreKeys
+};
+
+/// Query rows that go through keys together. All rows are computed, so they must be readable.
 struct QueryRows {
   Value queries; // f32 [rows][stride]
   int64_t stride;
@@ -28,23 +34,24 @@ struct QueryRows {
   int64_t rows;
 };
 
-/// How many blocks of keys a row meets between reset() and finish().
-enum class KeyBlocks { One, Many };
-
 /// Emits the steps of `softmax(scale · q·kᵀ)·v` for rows whose state (maximum, sum and weighted sum
 /// of values) lives in scratch memory. Every row runs the same instructions on its own state, so
-/// its result depends on its own query and keys only (contract C10). Rows that meet one block start
-/// with it instead of adding it to the state of no keys, which gives the same bits.
+/// its result depends on its own query and keys only (contract C10). Rows whose keys come whole
+/// start with their probabilities instead of joining them to the state of no keys; for one block
+/// of keys that gives the same bits.
 class OnlineSoftmax {
 public:
   OnlineSoftmax(ImplicitLocOpBuilder &b, const TileTarget &target, AttentionScratch layout,
-                Value scratch, double scale, KeyBlocks blocks = KeyBlocks::Many)
-      : b(b), target(target), layout(layout), scratch(scratch), scale(scale), blocks(blocks) {}
+                Value scratch, double scale, KeyArrival arrival = KeyArrival::Streamed)
+      : b(b), target(target), layout(layout), scratch(scratch), scale(scale), arrival(arrival) {}
 
   /// The state of no keys for rows [0, rows).
   void reset(Value rows);
-  /// Adds a block of keys to the state of some rows.
-  void addBlock(const QueryRows &rows, const KeyBlock &block);
+  /// Keeps the scores of some rows with a block of keys.
+  void addScores(const QueryRows &rows, const KeyBlock &block);
+  /// Adds the values of all keys whose scores are kept, from number 0 on: of a block, or of all of
+  /// the rows' keys when they come whole.
+  void addValues(const QueryRows &rows, const ValueRows &values);
   /// Stores the result of rows [0, rows): row `r` at `result + r * stride`, head_dim elements each,
   /// of type `element`.
   void finish(Value rows, Value result, Type element, int64_t stride);
@@ -61,15 +68,17 @@ public:
 
 private:
   VectorType vectorType() const { return target.vectorType(b.getContext()); }
-  void emitScores(const QueryRows &rows, const KeyBlock &block);
   void emitScoreTile(const QueryRows &rows, const KeyBlock &block, Value firstKey);
-  void emitProbabilities(const QueryRows &rows, Value count);
-  void emitProbabilitiesOfRow(Value row, Value count);
-  struct MaskedScores; // of one row
-  void joinState(Value row, const MaskedScores &block, Value blockMaximum);
-  Value storeProbabilities(const MaskedScores &block, Value maxima);
+  void emitProbabilities(Value row, Value count);
+  struct KeptScores; // of one row
+  struct ScoreVector;
+  Value reduceScores(const KeptScores &kept, Value initial,
+                     llvm::function_ref<Value(const ScoreVector &, Value)> combine);
+  Value largestScores(const KeptScores &kept);
+  Value storeProbabilities(const KeptScores &kept, Value maxima);
+  void joinState(Value row, const KeptScores &kept, Value maximumOfBlock);
   void rescale(Value row, Value decay, Value total);
-  void emitValues(const QueryRows &rows, const KeyBlock &block, int64_t firstVector,
+  void emitValues(const QueryRows &rows, const ValueRows &block, int64_t firstVector,
                   int64_t vectors);
 
   ImplicitLocOpBuilder &b;
@@ -77,7 +86,7 @@ private:
   AttentionScratch layout;
   Value scratch;
   double scale;
-  KeyBlocks blocks;
+  KeyArrival arrival;
 };
 
 } // namespace mlir::qvl

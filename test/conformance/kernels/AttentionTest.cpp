@@ -105,10 +105,30 @@ TEST_P(AttentionKernel, WindowsGiveTheBitsOfTheStreamingForm) {
   }
 }
 
-TEST_P(AttentionKernel, BoundsAboveABlockOfKeysStream) {
+/// Windows of up to 144 rows: three blocks of keys, two, one, and parts of them.
+const std::vector<int32_t> kWindows = {0, 144, 144, 208, 209, 337, 402, 530, 546};
+
+TEST_P(AttentionKernel, WindowsOfSeveralBlocksMatchTheReference) {
+  for (int64_t headDim : {20, 40, 80}) {
+    AttentionShape shape{2, headDim};
+    AttentionOperands o = operands(shape, kWindows);
+    expectReference(shape, o, run(*compile(kernelText(shape, 144)), shape, o));
+  }
+}
+
+TEST_P(AttentionKernel, LongerBoundsStream) {
   AttentionShape shape{2, 20};
-  AttentionOperands o = operands(shape, {0, 144, 200, 265});
-  expectReference(shape, o, run(*compile(kernelText(shape, 144)), shape, o));
+  AttentionOperands o = operands(shape, {0, 193, 257, 258});
+  EXPECT_EQ(run(*compile(kernelText(shape, 193)), shape, o),
+            run(*compile(kernelText(shape)), shape, o));
+}
+
+TEST_P(AttentionKernel, RowsBeyondTheBoundDoNoHarm) {
+  AttentionShape shape{2, 20};
+  for (int64_t bound : {64, 144}) {
+    auto kernel = compile(kernelText(shape, bound));
+    run(*kernel, shape, operands(shape, {0, 700}));
+  }
 }
 
 TEST_P(AttentionKernel, AnySplitOfTheGridGivesTheSameBits) {
@@ -125,18 +145,21 @@ TEST_P(AttentionKernel, AnySplitOfTheGridGivesTheSameBits) {
 /// A segment gives the same bits alone and in the middle of others, wherever tiles cut it.
 TEST_P(AttentionKernel, SegmentsDoNotDependOnTheirNeighbours) {
   AttentionShape shape{2, 80};
-  auto kernel = compile(kernelText(shape));
-  AttentionOperands all = operands(shape, kRagged);
-  std::vector<float> whole = run(*kernel, shape, all);
-  for (size_t i = 0; i + 1 < kRagged.size(); ++i) {
-    int64_t begin = kRagged[i] * shape.columns(), end = kRagged[i + 1] * shape.columns();
-    auto part = [&](const std::vector<float> &values) {
-      return std::vector<float>(values.begin() + begin, values.begin() + end);
-    };
-    AttentionOperands one{
-        part(all.query), part(all.key), part(all.value), {0, kRagged[i + 1] - kRagged[i]}};
-    std::vector<float> alone = run(*kernel, shape, one);
-    EXPECT_TRUE(sameBits(alone.data(), whole.data() + begin, alone.size())) << "segment " << i;
+  for (const auto &[segments, maxRows] : {std::pair(kRagged, 0), std::pair(kWindows, 144)}) {
+    auto kernel = compile(kernelText(shape, maxRows));
+    AttentionOperands all = operands(shape, segments);
+    std::vector<float> whole = run(*kernel, shape, all);
+    for (size_t i = 0; i + 1 < segments.size(); ++i) {
+      int64_t begin = segments[i] * shape.columns(), end = segments[i + 1] * shape.columns();
+      auto part = [&](const std::vector<float> &values) {
+        return std::vector<float>(values.begin() + begin, values.begin() + end);
+      };
+      AttentionOperands one{
+          part(all.query), part(all.key), part(all.value), {0, segments[i + 1] - segments[i]}};
+      std::vector<float> alone = run(*kernel, shape, one);
+      EXPECT_TRUE(sameBits(alone.data(), whole.data() + begin, alone.size()))
+          << "segment " << i << " of at most " << maxRows;
+    }
   }
 }
 
