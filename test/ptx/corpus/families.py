@@ -1,7 +1,7 @@
 """All families of the corpus."""
 import importlib
 
-FAMILIES = ("arithmetic", "integers", "control", "matrix")
+FAMILIES = ("arithmetic", "halves", "integers", "control", "matrix", "matrix_store")
 
 
 def programs():
