@@ -9,10 +9,13 @@ VERSIONS = {"sm_80": "7.8", "sm_90a": "8.4"}
 
 
 def buffer(values, dtype="u32"):
-    """A buffer in JSON: hexadecimal words, eight a line."""
+    """A buffer in JSON: hexadecimal words, eight a line, and the number of zeros behind them."""
     width = np.dtype(numpy_type(dtype)).itemsize * 2
-    words = [f"{int(value):0{width}x}" for value in values]
-    return {"dtype": dtype, "words": [" ".join(words[i:i + 8]) for i in range(0, len(words), 8)]}
+    values = [int(value) for value in values]
+    length = next((i + 1 for i in reversed(range(len(values))) if values[i]), 0)
+    words = [f"{value:0{width}x}" for value in values[:length]]
+    made = {"dtype": dtype, "words": [" ".join(words[i:i + 8]) for i in range(0, length, 8)]}
+    return {**made, "zeros": len(values) - length} if length < len(values) else made
 
 
 def zeros(count, dtype="u32"):
