@@ -41,15 +41,19 @@ bool issueBulkStore(std::shared_ptr<BulkStore> store) {
   return true;
 }
 
+bool observeBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t mbarrier) {
+  return !warp.observer() || warp.observer()->asyncIssueTowards(warp, i, 1u << lane, mbarrier);
+}
+
 bool issueBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t mbarrier,
-                   std::uint64_t bytes, std::uint64_t operation, std::function<bool()> perform) {
+                   std::uint64_t bytes, std::function<bool()> perform) {
   if (findMbarrier(warp, i, lane, mbarrier) == nullptr)
     return false;
-  auto complete = [&warp, &i, lane, mbarrier, bytes, operation, perform = std::move(perform)] {
+  auto complete = [&warp, &i, lane, mbarrier, bytes, perform = std::move(perform)] {
     if (!perform())
       return false;
     if (AccessObserver *observer = warp.observer())
-      observer->mbarrierComplete(warp.cluster(), mbarrier, operation);
+      observer->asyncCompleteTowards(warp.cluster(), mbarrier);
     warp.cluster().notify();
     return addTransactions(warp, i, lane, mbarrier, -static_cast<std::int64_t>(bytes));
   };
@@ -88,17 +92,19 @@ bool requireInitialised(Warp &warp, const Instruction &i, unsigned lane, const R
   return false;
 }
 
-bool observeBulk(Warp &warp, const Instruction &i, AccessKind kind, const RangeAccess &range,
-                 std::uint64_t bytes, std::uint64_t operation, Proxy proxy) {
+bool observeBulk(Warp &warp, const Instruction &i, unsigned lane, AccessKind kind,
+                 const RangeAccess &range, std::uint64_t bytes, const Completion *completion,
+                 Proxy proxy) {
   if (!warp.observer() || (range.space != StateSpace::Shared && range.space != StateSpace::Global))
     return true;
   return warp.observer()->bulkAccess(warp, i,
                                      {.kind = kind,
                                       .proxy = proxy,
                                       .space = range.space,
+                                      .lanes = 1u << lane,
                                       .address = range.address,
                                       .bytes = bytes,
-                                      .operation = operation});
+                                      .completion = completion});
 }
 
 } // namespace qvlsim

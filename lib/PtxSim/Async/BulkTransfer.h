@@ -42,10 +42,13 @@ struct BulkGroups : Extension {
 /// latest when the cluster ends. False after Warp::fail.
 bool issueBulkStore(std::shared_ptr<BulkStore> store);
 
-/// Starts a copy that completes `bytes` transactions of an mbarrier (rank << 24 | offset) after
-/// `perform`. False after Warp::fail.
+/// Tells the observer that a copy starts which completes on the mbarrier (rank << 24 | offset).
+bool observeBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t mbarrier);
+
+/// Starts that copy: completes `bytes` transactions of the mbarrier after `perform`. False after
+/// Warp::fail.
 bool issueBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t mbarrier,
-                   std::uint64_t bytes, std::uint64_t operation, std::function<bool()> perform);
+                   std::uint64_t bytes, std::function<bool()> perform);
 
 /// The own CTA's mbarrier (or one of the cluster) that an operand of one lane names, normalised.
 bool resolveMbarrier(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t address,
@@ -58,8 +61,9 @@ void poisonRange(const RangeAccess &range, std::uint64_t bytes);
 bool requireInitialised(Warp &warp, const Instruction &i, unsigned lane, const RangeAccess &range,
                         std::uint64_t bytes);
 
-/// Tells the observer of one range of an operation.
-bool observeBulk(Warp &warp, const Instruction &i, AccessKind kind, const RangeAccess &range,
-                 std::uint64_t bytes, std::uint64_t operation, Proxy proxy = Proxy::Async);
+/// Tells the observer of one range of an operation of the lane; null: an access at its issue.
+bool observeBulk(Warp &warp, const Instruction &i, unsigned lane, AccessKind kind,
+                 const RangeAccess &range, std::uint64_t bytes, const Completion *completion,
+                 Proxy proxy = Proxy::Async);
 
 } // namespace qvlsim

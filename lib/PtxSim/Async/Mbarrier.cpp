@@ -34,7 +34,7 @@ void completePhase(Warp &warp, std::uint64_t address, Mbarrier &barrier) {
   if (barrier.pending != 0 || barrier.transactions != 0)
     return;
   if (AccessObserver *observer = warp.observer())
-    observer->mbarrierPhaseEnd(warp.cluster(), address, barrier.phase);
+    observer->mbarrierPhaseEnd(warp.cluster(), address);
   ++barrier.phase;
   barrier.pending = barrier.expected;
   warp.cluster().notify();

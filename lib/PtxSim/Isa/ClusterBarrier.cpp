@@ -67,11 +67,11 @@ Step arrive(Warp &warp, const Instruction &i, LaneMask mask) {
   if (own.owed & mask)
     return misuse(warp, i, own.owed & mask,
                   "the thread arrives again before barrier.cluster.wait for its last arrival");
-  if (warp.observer() && !warp.observer()->clusterArrive(warp, i, mask, i.ordering))
+  const std::uint64_t generation = completedOf(warp.cluster());
+  if (warp.observer() && !warp.observer()->clusterArrive(warp, i, mask, i.ordering, generation))
     return Step::Fault;
   own.arrived |= mask;
   own.owed |= mask;
-  const std::uint64_t generation = completedOf(warp.cluster());
   forLanes(mask, [&](unsigned lane) { own.generation[lane] = generation; });
   completeIfAllArrived(warp.cluster());
   return Step::Next;
@@ -92,7 +92,7 @@ Step wait(Warp &warp, const Instruction &i, LaneMask mask) {
   if (early)
     return Step::Retry;
   own.owed &= ~mask;
-  if (warp.observer() && !warp.observer()->clusterWait(warp, i, mask, i.ordering))
+  if (warp.observer() && !warp.observer()->clusterWait(warp, i, mask, completed - 1))
     return Step::Fault;
   return Step::Next;
 }

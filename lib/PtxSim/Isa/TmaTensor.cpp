@@ -21,7 +21,7 @@ struct TensorCopy {
   unsigned lane = 0;
   TensorMap map = {};
   std::array<std::int32_t, kMaxTensorRank> coordinates{};
-  std::uint64_t operation = 0;
+  Completion completion = {}; // by which others hear of its end
 
   bool fail(FaultKind kind, std::string_view detail) const {
     warp->fail(*instruction, kind, lane, detail);
@@ -46,8 +46,8 @@ bool readMap(TensorCopy &copy, std::uint64_t address) {
     return copy.fail(FaultKind::IllegalInstructionUse,
                      "a tensor map lies in global, constant or parameter memory");
   if (!requireInitialised(*copy.warp, *copy.instruction, copy.lane, range, kTensorMapBytes) ||
-      !observeBulk(*copy.warp, *copy.instruction, AccessKind::Read, range, kTensorMapBytes,
-                   copy.operation, Proxy::TensorMap))
+      !observeBulk(*copy.warp, *copy.instruction, copy.lane, AccessKind::Read, range,
+                   kTensorMapBytes, nullptr, Proxy::TensorMap))
     return false;
   const auto map =
       decodeTensorMap(std::span<const std::byte, kTensorMapBytes>(range.data, kTensorMapBytes));
@@ -106,7 +106,8 @@ bool observeRows(const TensorCopy &copy, AccessKind kind) {
     RangeAccess range;
     return accessRange(*copy.warp, *copy.instruction, copy.lane, row.address, inside, 1, kind,
                        StateSpace::Global, range) &&
-           observeBulk(*copy.warp, *copy.instruction, kind, range, inside, copy.operation);
+           observeBulk(*copy.warp, *copy.instruction, copy.lane, kind, range, inside,
+                       &copy.completion);
   });
 }
 
@@ -140,23 +141,24 @@ TensorCopy beginCopy(Warp &warp, const Instruction &i, unsigned lane) {
   TensorCopy copy{.warp = &warp, .instruction = &i, .lane = lane};
   for (unsigned r = 0; r < i.elements; ++r)
     copy.coordinates[r] = readLane<std::int32_t>(warp, i.operands[kFixedOperands + r], lane);
-  if (warp.observer())
-    copy.operation = warp.observer()->asyncIssue(warp, i, 1u << lane);
   return copy;
 }
 
 /// One destination CTA of a load: its box, its mbarrier.
-bool loadTo(const TensorCopy &copy, std::uint64_t shared, std::uint64_t mbarrier,
-            StateSpace space) {
+bool loadTo(TensorCopy copy, std::uint64_t shared, std::uint64_t mbarrier, StateSpace space) {
   RangeAccess target;
   if (!resolveShared(copy, shared, space, AccessKind::Write, target))
     return false;
   const std::uint64_t bytes = copy.map.boxBytes();
-  if (!observeBulk(*copy.warp, *copy.instruction, AccessKind::Write, target, bytes, copy.operation))
+  copy.completion.mbarrier = mbarrier;
+  if (!observeBulkLoad(*copy.warp, *copy.instruction, copy.lane, mbarrier) ||
+      !observeRows(copy, AccessKind::Read) ||
+      !observeBulk(*copy.warp, *copy.instruction, copy.lane, AccessKind::Write, target, bytes,
+                   &copy.completion))
     return false;
   if (copy.warp->cluster().lateAsync())
     poisonRange(target, bytes);
-  return issueBulkLoad(*copy.warp, *copy.instruction, copy.lane, mbarrier, bytes, copy.operation,
+  return issueBulkLoad(*copy.warp, *copy.instruction, copy.lane, mbarrier, bytes,
                        [copy, target, bytes] {
                          if (!loadBox(copy, {&target, 1}))
                            return false;
@@ -169,8 +171,7 @@ bool loadLane(Warp &warp, const Instruction &i, unsigned lane) {
   TensorCopy copy = beginCopy(warp, i, lane);
   std::uint64_t mbarrier = 0;
   if (!readMap(copy, laneAddress(warp, i.operands[1], lane)) ||
-      !resolveMbarrier(warp, i, lane, laneAddress(warp, i.operands[2], lane), i.space, mbarrier) ||
-      !observeRows(copy, AccessKind::Read))
+      !resolveMbarrier(warp, i, lane, laneAddress(warp, i.operands[2], lane), i.space, mbarrier))
     return false;
   const std::uint64_t shared = laneAddress(warp, i.operands[0], lane);
   if (i.variant2 == 0)
@@ -249,6 +250,10 @@ bool writeBox(const TensorCopy &copy, const std::vector<std::byte> &box) {
 
 bool storeLane(Warp &warp, const Instruction &i, unsigned lane) {
   TensorCopy copy = beginCopy(warp, i, lane);
+  copy.completion.group = AsyncGroup::Bulk;
+  auto store = std::make_shared<BulkStore>();
+  if (warp.observer())
+    store->operation = warp.observer()->asyncIssue(warp, i, 1u << lane, AsyncGroup::Bulk);
   const auto reduction = static_cast<Reduction>(i.variant);
   RangeAccess source;
   if (!readMap(copy, laneAddress(warp, i.operands[1], lane)) ||
@@ -266,14 +271,12 @@ bool storeLane(Warp &warp, const Instruction &i, unsigned lane) {
                      "the reduction does not exist for the tensor map's element type");
   const std::uint64_t bytes = copy.map.boxBytes();
   const AccessKind kind = reduction == Reduction::None ? AccessKind::Write : AccessKind::Atomic;
-  if (!observeBulk(warp, i, AccessKind::Read, source, bytes, copy.operation) ||
+  if (!observeBulk(warp, i, lane, AccessKind::Read, source, bytes, &copy.completion) ||
       !observeRows(copy, kind))
     return false;
-  auto store = std::make_shared<BulkStore>();
   store->warp = &warp;
   store->instruction = &i;
   store->lane = lane;
-  store->operation = copy.operation;
   auto box = std::make_shared<std::vector<std::byte>>();
   store->read = [copy, source, bytes, box] {
     if (!requireInitialised(*copy.warp, *copy.instruction, copy.lane, source, bytes))

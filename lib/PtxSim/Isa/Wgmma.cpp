@@ -87,7 +87,8 @@ bool observeOperands(Warp &warp, const Instruction &i, PendingMultiply &pending)
   AccessObserver *observer = warp.observer();
   if (observer == nullptr)
     return true;
-  pending.operation = observer->asyncIssue(warp, i, kAllLanes);
+  pending.operation = observer->asyncIssue(warp, i, kAllLanes, AsyncGroup::Matrix);
+  const Completion completion{.group = AsyncGroup::Matrix};
   const auto chunks = operandChunks(formOf(i), pending, warp.index() % 4);
   for (std::size_t c = 0; c < chunks.size();) {
     std::size_t end = c + 1;
@@ -103,10 +104,11 @@ bool observeOperands(Warp &warp, const Instruction &i, PendingMultiply &pending)
     const BulkAccess access{.kind = AccessKind::Read,
                             .proxy = Proxy::Async,
                             .space = StateSpace::Shared,
+                            .lanes = kAllLanes,
                             .address =
                                 std::uint64_t{warp.cta().rank} << kSharedRankShift | chunks[c],
                             .bytes = (end - c) * 16,
-                            .operation = pending.operation};
+                            .completion = &completion};
     if (!observer->bulkAccess(warp, i, access))
       return false;
     c = end;
@@ -172,7 +174,8 @@ bool complete(Warp &warp, const Instruction &i, const PendingMultiply &pending) 
     if (!performMultiply(warp, formOf(*pending.instruction), pending))
       return false;
   }
-  return !warp.observer() || warp.observer()->asyncWait(warp, i, kAllLanes, pending.operation);
+  return !warp.observer() || warp.observer()->asyncWait(warp, i, kAllLanes, AsyncGroup::Matrix,
+                                                        pending.operation, false);
 }
 
 Step commitGroup(Warp &warp, const Instruction &i, LaneMask mask) {

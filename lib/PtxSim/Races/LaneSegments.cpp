@@ -1,0 +1,58 @@
+#include "Races/LaneSegments.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace qvlsim::races {
+
+LaneSegments::LaneSegments(LaneMask mask, std::uint32_t bytes, const std::uint64_t *addresses)
+    : bytes_(bytes) {
+  const auto shift = static_cast<unsigned>(std::countr_zero(bytes));
+  std::array<std::uint64_t, 4> seen = {}; // a hash of the addresses so far
+  LaneSegment *last = nullptr;
+  unsigned next = kWarpSize; // the lane that the last segment can go on with
+  for (LaneMask rest = mask; rest; rest &= rest - 1) {
+    const auto lane = static_cast<unsigned>(std::countr_zero(rest));
+    const std::uint64_t address = addresses[lane];
+    if (last != nullptr && last->bytes == bytes && last->address == address) {
+      last->lanes |= rest & -rest;
+      next = kWarpSize;
+      continue;
+    }
+    const std::uint64_t hash = address >> shift & 255;
+    mayOverlap_ |= seen[hash / 64] >> hash % 64 & 1;
+    seen[hash / 64] |= std::uint64_t{1} << hash % 64;
+    if (last != nullptr && lane == next && address == last->address + last->bytes) {
+      last->bytes += bytes;
+      last->lanes |= rest & -rest;
+    } else {
+      last = &list_[count_++];
+      *last = {address, bytes, rest & -rest};
+    }
+    next = lane + 1;
+  }
+}
+
+void LaneSegments::makeCollective() {
+  bytes_ = 0;
+  for (unsigned s = 0; s < count_; ++s)
+    list_[s].lanes = kAllLanes;
+}
+
+void LaneSegments::separate(LaneMask mask, const std::uint64_t *addresses) {
+  count_ = 0;
+  for (LaneMask rest = mask; rest; rest &= rest - 1)
+    list_[count_++] = {addresses[std::countr_zero(rest)], bytes_, rest & -rest};
+  std::sort(list_.begin(), list_.begin() + count_,
+            [](const LaneSegment &a, const LaneSegment &b) { return a.address < b.address; });
+  unsigned kept = 0;
+  for (unsigned i = 1; i < count_; ++i) {
+    if (list_[i].address == list_[kept].address)
+      list_[kept].lanes |= list_[i].lanes;
+    else
+      list_[++kept] = list_[i];
+  }
+  count_ = count_ == 0 ? 0 : kept + 1;
+}
+
+} // namespace qvlsim::races
