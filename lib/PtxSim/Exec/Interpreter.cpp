@@ -112,7 +112,7 @@ bool step(Warp &warp, const Instruction &i, bool verbose, bool &ok) {
   case Step::Retry:
     warp.state = Warp::State::Waiting;
     warp.waitEpoch = warp.cluster().epoch();
-    warp.waitingAt = &i;
+    warp.wait.at = &i;
     return false;
   case Step::Jump:
     return true;

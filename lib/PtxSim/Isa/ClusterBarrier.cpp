@@ -77,6 +77,22 @@ Step arrive(Warp &warp, const Instruction &i, LaneMask mask) {
   return Step::Next;
 }
 
+/// WarpWait::describe.
+std::string describeWait(const Warp &warp) {
+  int arrived = 0, threads = 0;
+  std::string missing;
+  for (const auto &cta : warp.cluster().ctas)
+    for (const auto &member : cta->warps) {
+      const LaneMask there = arrivalOf(*member).arrived & member->live();
+      arrived += std::popcount(there);
+      threads += std::popcount(member->live());
+      if (there != member->live() && missing.empty())
+        missing = absl::StrFormat(", warp %d of CTA rank %d has not", member->index(), cta->rank);
+    }
+  return absl::StrFormat("the cluster barrier: %d of %d threads have arrived%s", arrived, threads,
+                         missing);
+}
+
 Step wait(Warp &warp, const Instruction &i, LaneMask mask) {
   if (!checkAligned(warp, i, mask))
     return Step::Fault;
@@ -89,8 +105,10 @@ Step wait(Warp &warp, const Instruction &i, LaneMask mask) {
   LaneMask early = 0;
   forLanes(mask,
            [&](unsigned lane) { early |= own.generation[lane] >= completed ? 1u << lane : 0u; });
-  if (early)
+  if (early) {
+    warp.wait.describe = describeWait;
     return Step::Retry;
+  }
   own.owed &= ~mask;
   if (warp.observer() && !warp.observer()->clusterWait(warp, i, mask, completed - 1))
     return Step::Fault;

@@ -158,6 +158,7 @@ Step wait(Warp &warp, const Instruction &i, LaneMask mask) {
   LaneAccess access;
   if (!locate(warp, i, mask, i.operands[1], access))
     return Step::Fault;
+  warp.wait = {};
   LaneMask done = 0, behind = 0; // lanes whose phase has ended; those of them that saw it end
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
     const auto lane = static_cast<unsigned>(std::countr_zero(rest));
@@ -165,8 +166,10 @@ Step wait(Warp &warp, const Instruction &i, LaneMask mask) {
     bool ended = false;
     if (barrier == nullptr || !phaseEnded(warp, i, lane, *barrier, ended))
       return Step::Fault;
-    if (!ended)
+    if (!ended) {
+      warp.wait = {&i, describeMbarrierWait, access.addresses[lane]};
       continue;
+    }
     done |= 1u << lane;
     // A fresh object passes for odd parity: no phase has ended, nothing is acquired.
     behind |= barrier->phase != 0 ? 1u << lane : 0;
@@ -179,7 +182,6 @@ Step wait(Warp &warp, const Instruction &i, LaneMask mask) {
     return Step::Fault;
   if (i.operands[0].exists())
     warp.setPredicate(i.operands[0], mask, done);
-  warp.waitingAt = &i;
   return done == mask ? Step::Next : Step::Yield;
 }
 

@@ -4,6 +4,7 @@
 // late mode a multiplication happens at wgmma.wait_group: until then its accumulators count as
 // unwritten, and operands are read only then.
 #include "Async/WarpgroupMultiply.h"
+#include "Async/WarpgroupOrder.h"
 #include "Exec/Cluster.h"
 #include "Exec/Lanes.h"
 #include "Isa/FullWarp.h"
@@ -41,6 +42,10 @@ struct MatrixQueue : Extension {
 };
 
 MatrixQueue &queueOf(Warp &warp) { return warp.extension<MatrixQueue>(ExtensionSlot::Matrix); }
+
+bool requireWarpgroup(Warp &warp, const Instruction &i, LaneMask mask) {
+  return requireFullWarp(warp, i, mask) && joinWarpgroup(warp, i);
+}
 
 // Instruction::variant of wgmma.mma_async.
 enum Flags : std::uint32_t {
@@ -129,7 +134,7 @@ bool checkAccumulators(Warp &warp, const Instruction &i, const MatrixQueue &queu
 }
 
 Step multiplyAsync(Warp &warp, const Instruction &i, LaneMask mask) {
-  if (!requireFullWarp(warp, i, mask))
+  if (!requireWarpgroup(warp, i, mask))
     return Step::Fault;
   MatrixQueue &queue = queueOf(warp);
   const Operand *sources = i.operands + i.destinations;
@@ -179,7 +184,7 @@ bool complete(Warp &warp, const Instruction &i, const PendingMultiply &pending) 
 }
 
 Step commitGroup(Warp &warp, const Instruction &i, LaneMask mask) {
-  if (!requireFullWarp(warp, i, mask))
+  if (!requireWarpgroup(warp, i, mask))
     return Step::Fault;
   MatrixQueue &queue = queueOf(warp);
   queue.committed.push_back(std::move(queue.open));
@@ -188,7 +193,7 @@ Step commitGroup(Warp &warp, const Instruction &i, LaneMask mask) {
 }
 
 Step waitGroup(Warp &warp, const Instruction &i, LaneMask mask) {
-  if (!requireFullWarp(warp, i, mask))
+  if (!requireWarpgroup(warp, i, mask))
     return Step::Fault;
   auto &committed = queueOf(warp).committed;
   while (committed.size() > static_cast<std::size_t>(i.immediate)) {
@@ -209,7 +214,7 @@ Step waitGroup(Warp &warp, const Instruction &i, LaneMask mask) {
 }
 
 Step fence(Warp &warp, const Instruction &i, LaneMask mask) {
-  if (!requireFullWarp(warp, i, mask))
+  if (!requireWarpgroup(warp, i, mask))
     return Step::Fault;
   if (warp.observer() && !warp.observer()->matrixFence(warp, i, mask))
     return Step::Fault;
