@@ -150,9 +150,11 @@ bool ClusterModel::ordered(const Visit &visit, const Access &earlier) const {
                                      earlier.clock);
   if (visit.clocks->common().seen[earlier.actor] >= earlier.clock)
     return true;
-  // Program order, lane by lane.
-  if (earlier.actor == visit.warp && earlier.sameLanes(mine) &&
-      (mine.laneShift != kWholeCell || std::has_single_bit(mine.lanes)))
+  // Program order, lane by lane; also of what a lane has waited for.
+  if (earlier.sameLanes(mine) &&
+      (mine.laneShift != kWholeCell || std::has_single_bit(mine.lanes)) &&
+      (earlier.actor == visit.warp ||
+       visit.clocks->hasCompleted(earlier.actor, earlier.lanes, earlier.clock)))
     return true;
   return visit.clocks->know(mine.lanes, &VectorClock::seen, earlier.actor, earlier.lanes,
                             earlier.clock);

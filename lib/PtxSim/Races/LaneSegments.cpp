@@ -17,6 +17,7 @@ LaneSegments::LaneSegments(LaneMask mask, std::uint32_t bytes, const std::uint64
     if (last != nullptr && last->bytes == bytes && last->address == address) {
       last->lanes |= rest & -rest;
       next = kWarpSize;
+      repeats_ = true;
       continue;
     }
     const std::uint64_t hash = address >> shift & 255;
