@@ -12,9 +12,9 @@ namespace qvlsim::races {
 
 /// Contiguous bytes: those of adjacent lanes one after another, or those that all of `lanes` touch.
 struct LaneSegment {
-  std::uint64_t address = 0;
-  std::uint32_t bytes = 0;
-  LaneMask lanes = 0;
+  std::uint64_t address;
+  std::uint32_t bytes;
+  LaneMask lanes;
 };
 
 /// The accesses of a warp, each of `bytes` bytes, a power of two that the addresses are multiples
