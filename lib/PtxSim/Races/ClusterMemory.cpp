@@ -7,13 +7,20 @@
 #include <bit>
 
 namespace qvlsim::races {
+namespace {
+
+constexpr unsigned kNoLaneShift = 32;
+
+} // namespace
 
 struct ClusterModel::Visit {
   Access record; // what is left behind
   unsigned warp;
   bool global;
   const WarpClocks *clocks; // what its threads know
-  std::uint32_t laneBytes;  // of each of adjacent lanes; 0: all lanes touch everything
+  // log2 of the bytes of each of adjacent lanes, and the one whose bytes come next; kNoLaneShift:
+  // all lanes touch everything.
+  unsigned laneShift = kNoLaneShift, firstLane = 0;
 };
 
 Access ClusterModel::recorded(const Site &site, const AccessMode &mode) const {
@@ -37,11 +44,14 @@ Access ClusterModel::recorded(const Site &site, const AccessMode &mode) const {
 }
 
 bool ClusterModel::access(const Site &site, const AccessMode &mode, const LaneSegments &segments) {
-  Visit visit{recorded(site, mode), site.warp, mode.global, &warps_[site.warp].clocks, 0};
+  Visit visit{recorded(site, mode), site.warp, mode.global, &warps_[site.warp].clocks};
   for (const LaneSegment &segment : segments.segments()) {
     visit.record.lanes = segment.lanes;
-    visit.record.laneShift = segments.isCollective() ? kCollective : kWholeCell;
-    visit.laneBytes = segments.isRun(segment) ? segments.laneBytes() : 0;
+    visit.record.pattern = {segments.isCollective() ? LanePattern::kCollective
+                                                    : LanePattern::kWholeCell};
+    visit.laneShift = segments.isRun(segment)
+                          ? static_cast<unsigned>(std::countr_zero(segments.laneBytes()))
+                          : kNoLaneShift;
     if (!walk(visit, segment.address, segment.bytes))
       return false;
   }
@@ -50,7 +60,7 @@ bool ClusterModel::access(const Site &site, const AccessMode &mode, const LaneSe
 
 bool ClusterModel::accessRange(const Site &site, const AccessMode &mode, std::uint64_t address,
                                std::uint64_t bytes) {
-  Visit visit{recorded(site, mode), site.warp, mode.global, &warps_[site.warp].clocks, 0};
+  Visit visit{recorded(site, mode), site.warp, mode.global, &warps_[site.warp].clocks};
   return walk(visit, address, bytes);
 }
 
@@ -70,51 +80,65 @@ ShadowPage &ClusterModel::globalPage(std::uint64_t address) {
 }
 
 bool ClusterModel::walk(Visit &visit, std::uint64_t address, std::uint64_t bytes) {
-  const LaneMask lanes = visit.record.lanes;
+  const auto firstLane = static_cast<unsigned>(std::countr_zero(visit.record.lanes));
   for (std::uint64_t done = 0; done < bytes;) {
     const std::uint64_t at = address + done;
-    const auto part = static_cast<std::uint32_t>(
-        std::min(bytes - done, ShadowLine::kBytes - at % ShadowLine::kBytes));
-    // The lanes whose bytes begin here.
-    if (visit.laneBytes != 0)
-      visit.record.lanes =
-          kAllLanes << (static_cast<unsigned>(std::countr_zero(lanes)) + done / visit.laneBytes);
-    bool ok = false;
-    if (visit.global) {
+    const std::uint64_t part = std::min(bytes - done, ShadowPage::kBytes - at % ShadowPage::kBytes);
+    if (visit.laneShift != kNoLaneShift)
+      visit.firstLane = firstLane + static_cast<unsigned>(done >> visit.laneShift);
+    if (!visit.global) {
+      if (!visitLines(visit, at, part,
+                      [&](std::uint64_t line) -> auto & { return sharedLine(line); }))
+        return false;
+    } else {
       ShadowPage &page = globalPage(at);
       std::lock_guard lock(page.mutex);
-      ok = visitLine(visit, page.line(at), at, part);
-    } else {
-      ok = visitLine(visit, sharedLine(at), at, part);
+      if (!visitLines(visit, at, part,
+                      [&](std::uint64_t line) -> auto & { return page.line(line); }))
+        return false;
     }
-    if (!ok)
-      return false;
     done += part;
   }
   return true;
 }
 
-LaneMask adjacentLanes(unsigned first, unsigned count) {
-  return static_cast<LaneMask>(((std::uint64_t{1} << count) - 1) << first);
+template <typename LineOf>
+bool ClusterModel::visitLines(Visit &visit, std::uint64_t address, std::uint64_t bytes,
+                              LineOf lineOf) {
+  const std::uint64_t end = address + bytes;
+  while (address < end) {
+    const auto part = static_cast<std::uint32_t>(
+        std::min(end - address, ShadowLine::kBytes - address % ShadowLine::kBytes));
+    if (!visitLine(visit, lineOf(address), address, part))
+      return false;
+    address += part;
+    if (visit.laneShift != kNoLaneShift)
+      visit.firstLane += part >> visit.laneShift;
+  }
+  return true;
 }
 
-/// One line, cell by cell: visit.record.lanes begin with the lane of the first byte. Cells become
-/// finer where two lanes of a warp cannot be told apart otherwise.
+/// Who touches the cell of a run of lanes whose bytes begin with those of `firstLane`.
+void ClusterModel::setLanes(Visit &visit, unsigned firstLane, unsigned shift) {
+  const unsigned count = visit.laneShift < shift ? 1U << (shift - visit.laneShift) : 1;
+  visit.record.lanes = static_cast<LaneMask>(((std::uint64_t{1} << count) - 1) << firstLane);
+  visit.record.pattern = {};
+  if (count > 1)
+    visit.record.pattern = {static_cast<std::uint8_t>(visit.laneShift),
+                            static_cast<std::uint8_t>(firstLane % count)};
+}
+
+/// One line, cell by cell. Cells become finer where two lanes of a warp cannot be told apart
+/// otherwise.
 bool ClusterModel::visitLine(Visit &visit, ShadowLine &line, std::uint64_t address,
                              std::uint32_t bytes) {
   const auto offset = static_cast<std::uint32_t>(address % ShadowLine::kBytes);
   ReaderLists *lists = visit.global ? nullptr : &readers_;
   line.fit(offset, bytes, lists);
-  const auto laneShift =
-      static_cast<std::uint8_t>(visit.laneBytes ? std::countr_zero(visit.laneBytes) : 0);
-  const auto firstLane = static_cast<unsigned>(std::countr_zero(visit.record.lanes));
   for (std::uint32_t done = 0; done < bytes;) {
     const unsigned shift = line.shift();
-    if (visit.laneBytes != 0) {
-      const unsigned count = laneShift < shift ? 1U << (shift - laneShift) : 1;
-      visit.record.lanes = adjacentLanes(firstLane + (done >> laneShift), count);
-      visit.record.laneShift = count > 1 ? laneShift : kWholeCell;
-    }
+    if (visit.laneShift != kNoLaneShift)
+      setLanes(visit, visit.firstLane + (done >> visit.laneShift), shift);
     switch (visitCell(visit, line.cell((offset + done) >> shift), shift)) {
     case Outcome::Fine:
       done += 1U << shift;
@@ -127,20 +151,17 @@ bool ClusterModel::visitLine(Visit &visit, ShadowLine &line, std::uint64_t addre
       return false;
     }
   }
-  if (bytes == ShadowLine::kBytes && line.shift() != ShadowLine::kWholeShift &&
-      visit.record.deed != Deed::Read) {
-    if (visit.laneBytes != 0) {
-      visit.record.lanes = adjacentLanes(firstLane, bytes >> laneShift);
-      visit.record.laneShift = laneShift;
-    }
-    line.merge(visit.record);
-  }
   return true;
 }
 
 ClusterModel::Outcome ClusterModel::visitCell(Visit &visit, ShadowCell &cell, unsigned shift) {
   return visit.record.deed == Deed::Read ? readCell(visit, cell, shift)
                                          : writeCell(visit, cell, shift);
+}
+
+/// Whether no two of the lanes touch the same bytes, or all lanes act as one.
+bool ClusterModel::touchesPrivately(const Access &access) {
+  return access.pattern.shift != LanePattern::kWholeCell || std::has_single_bit(access.lanes);
 }
 
 bool ClusterModel::ordered(const Visit &visit, const Access &earlier) const {
@@ -150,9 +171,10 @@ bool ClusterModel::ordered(const Visit &visit, const Access &earlier) const {
                                      earlier.clock);
   if (visit.clocks->common().seen[earlier.actor] >= earlier.clock)
     return true;
-  // Program order, lane by lane.
-  if (earlier.actor == visit.warp && earlier.sameLanes(mine) &&
-      (mine.laneShift != kWholeCell || std::has_single_bit(mine.lanes)))
+  // Program order, lane by lane; also of what a lane has waited for.
+  if (earlier.sameLanes(mine) && touchesPrivately(mine) &&
+      (earlier.actor == visit.warp ||
+       visit.clocks->hasCompleted(earlier.actor, earlier.lanes, earlier.clock)))
     return true;
   return visit.clocks->know(mine.lanes, &VectorClock::seen, earlier.actor, earlier.lanes,
                             earlier.clock);
@@ -184,7 +206,7 @@ ClusterModel::Outcome ClusterModel::checkOrder(Visit &visit, const Access &earli
                                                unsigned shift) {
   if (earlier.tag == 0 || ordered(visit, earlier) || excused(visit, earlier))
     return Outcome::Fine;
-  if (shift != 0 && !(earlier.isWholeCell() && visit.record.isWholeCell()))
+  if (shift != 0 && !(earlier.pattern.isWholeCell() && visit.record.pattern.isWholeCell()))
     return Outcome::TooCoarse;
   return report(visit, Race::Kind::DataRace, earlier);
 }
@@ -203,47 +225,58 @@ ClusterModel::Outcome ClusterModel::checkWrite(Visit &visit, const Access &write
 
 ClusterModel::Outcome ClusterModel::readCell(Visit &visit, ShadowCell &cell, unsigned shift) {
   // Whoever has read this in the epoch before has checked it: a write would have removed it.
+  const Access &mine = visit.record;
   for (const Access &read : cell.reads)
-    if (read.sameEpoch(visit.record) && read.sameLanes(visit.record))
+    if (read.clock == mine.clock && read.actor == mine.actor && read.tag == mine.tag &&
+        read.sameLanes(mine))
       return Outcome::Fine;
   if (const Outcome outcome = checkWrite(visit, cell.write, shift); outcome != Outcome::Fine)
     return outcome;
-  return rememberRead(visit, cell, shift);
+  rememberRead(visit, cell);
+  return Outcome::Fine;
 }
 
-ClusterModel::Outcome ClusterModel::rememberRead(Visit &visit, ShadowCell &cell, unsigned shift) {
-  const auto put = [&](Access &read, Outcome &outcome) {
-    if (read.tag == 0 || !read.sameEpoch(visit.record)) {
-      if (read.tag != 0 && !ordered(visit, read))
-        return false;
-      read = visit.record;
-      return true;
-    }
-    if (read.sameLanes(visit.record))
-      return true;
-    if (shift != 0 && !(read.isWholeCell() && visit.record.isWholeCell())) {
-      outcome = Outcome::TooCoarse;
-      return true;
-    }
-    read.lanes |= visit.record.lanes;
-    read.laneShift = kWholeCell;
-    read.strength = std::min(read.strength, visit.record.strength);
+/// Whether `mine` may take the place of an earlier read by the same actor: what is unordered with
+/// the earlier read is unordered with `mine` too. In one epoch both may become one.
+bool ClusterModel::takesPlace(Access &earlier, const Access &mine) {
+  if (earlier.pattern != mine.pattern)
+    return false;
+  if (earlier.clock == mine.clock) {
+    earlier.lanes |= mine.lanes;
+    earlier.strength = std::min(earlier.strength, mine.strength);
     return true;
-  };
-  Outcome outcome = Outcome::Fine;
-  for (Access &read : cell.reads)
-    if (put(read, outcome))
-      return outcome;
-  if (visit.global) { // the first reader and the latest unordered one stand for all
-    cell.reads[1] = visit.record;
-    return Outcome::Fine;
   }
-  std::vector<Access> &more = readers_.of(cell);
-  for (Access &read : more)
-    if (put(read, outcome))
-      return outcome;
-  more.push_back(visit.record);
-  return Outcome::Fine;
+  if (earlier.lanes & ~mine.lanes)
+    return false;
+  earlier = mine;
+  return true;
+}
+
+void ClusterModel::rememberRead(const Visit &visit, ShadowCell &cell) {
+  const Access &mine = visit.record;
+  const ActorClocks &seen = visit.clocks->common().seen;
+  Access *free = nullptr;
+  const auto put = [&](Access &read) {
+    if (read.tag == mine.tag && read.actor == mine.actor)
+      return takesPlace(read, mine);
+    if (free == nullptr &&
+        (read.tag == 0 || (read.tag == mine.tag && seen[read.actor] >= read.clock)))
+      free = &read;
+    return false;
+  };
+  for (Access &read : cell.reads)
+    if (put(read))
+      return;
+  if (cell.more != 0)
+    for (Access &read : readers_.of(cell))
+      if (put(read))
+        return;
+  if (free != nullptr)
+    *free = mine;
+  else if (visit.global) // the first reader and the latest unordered one stand for all
+    cell.reads[1] = mine;
+  else
+    readers_.of(cell).push_back(mine);
 }
 
 ClusterModel::Outcome ClusterModel::writeCell(Visit &visit, ShadowCell &cell, unsigned shift) {

@@ -174,11 +174,16 @@ private:
   ShadowPage &globalPage(std::uint64_t address);
   ShadowLine &sharedLine(std::uint64_t address);
   bool walk(Visit &visit, std::uint64_t address, std::uint64_t bytes);
+  template <typename LineOf>
+  bool visitLines(Visit &visit, std::uint64_t address, std::uint64_t bytes, LineOf lineOf);
+  static void setLanes(Visit &visit, unsigned firstLane, unsigned shift);
   bool visitLine(Visit &visit, ShadowLine &line, std::uint64_t address, std::uint32_t bytes);
   Outcome visitCell(Visit &visit, ShadowCell &cell, unsigned shift);
   Outcome readCell(Visit &visit, ShadowCell &cell, unsigned shift);
   Outcome writeCell(Visit &visit, ShadowCell &cell, unsigned shift);
-  Outcome rememberRead(Visit &visit, ShadowCell &cell, unsigned shift);
+  static bool takesPlace(Access &earlier, const Access &mine);
+  void rememberRead(const Visit &visit, ShadowCell &cell);
+  static bool touchesPrivately(const Access &access);
   bool ordered(const Visit &visit, const Access &earlier) const;
   bool excused(const Visit &visit, const Access &earlier) const;
   Outcome checkOrder(Visit &visit, const Access &earlier, unsigned shift);

@@ -81,17 +81,16 @@ Clock ClusterModel::issue(unsigned warp, AsyncGroup group) {
 }
 
 void ClusterModel::waited(const Site &site, AsyncGroup group, Clock number, bool onlyReads) {
-  VectorClock done;
-  for (const bool writes : {false, true}) {
-    const Actor engine = engineOf(site.warp, group, writes);
-    if (writes && onlyReads)
-      continue;
-    if (site.lanes == site.live)
-      done.seen.raise(engine, number);
-    else
-      done.seen.raiseLanes(engine, site.lanes, number);
+  WarpClocks &clocks = warps_[site.warp].clocks;
+  if (group == AsyncGroup::Matrix) { // an operation of the whole warp
+    VectorClock done;
+    done.seen.raise(engineOf(site.warp, group, false), number);
+    clocks.acquire(site.lanes, site.live, done);
+    return;
   }
-  warps_[site.warp].clocks.acquire(site.lanes, site.live, done);
+  clocks.completeOwn(engineOf(site.warp, group, false), site.lanes, number);
+  if (group == AsyncGroup::Bulk && !onlyReads)
+    clocks.completeOwn(engineOf(site.warp, group, true), site.lanes, number);
 }
 
 bool ClusterModel::copiesArrive(const Site &site, std::uint64_t address, Clock number) {

@@ -4,9 +4,24 @@
 #include <bit>
 
 namespace qvlsim::races {
+namespace {
+
+/// Whether the bytes of all lanes follow one another: by far the commonest case.
+bool isOneRun(std::uint32_t bytes, const std::uint64_t *addresses) {
+  std::uint64_t difference = 0;
+  for (unsigned lane = 0; lane < kWarpSize; ++lane)
+    difference |= addresses[lane] ^ (addresses[0] + std::uint64_t{lane} * bytes);
+  return difference == 0;
+}
+
+} // namespace
 
 LaneSegments::LaneSegments(LaneMask mask, std::uint32_t bytes, const std::uint64_t *addresses)
     : bytes_(bytes) {
+  if (mask == kAllLanes && isOneRun(bytes, addresses)) {
+    list_[count_++] = {addresses[0], bytes * kWarpSize, mask};
+    return;
+  }
   const auto shift = static_cast<unsigned>(std::countr_zero(bytes));
   std::array<std::uint64_t, 4> seen = {}; // a hash of the addresses so far
   LaneSegment *last = nullptr;
@@ -17,6 +32,7 @@ LaneSegments::LaneSegments(LaneMask mask, std::uint32_t bytes, const std::uint64
     if (last != nullptr && last->bytes == bytes && last->address == address) {
       last->lanes |= rest & -rest;
       next = kWarpSize;
+      repeats_ = true;
       continue;
     }
     const std::uint64_t hash = address >> shift & 255;

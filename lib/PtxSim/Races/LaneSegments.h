@@ -12,9 +12,9 @@ namespace qvlsim::races {
 
 /// Contiguous bytes: those of adjacent lanes one after another, or those that all of `lanes` touch.
 struct LaneSegment {
-  std::uint64_t address = 0;
-  std::uint32_t bytes = 0;
-  LaneMask lanes = 0;
+  std::uint64_t address;
+  std::uint32_t bytes;
+  LaneMask lanes;
 };
 
 /// The accesses of a warp, each of `bytes` bytes, a power of two that the addresses are multiples
@@ -27,8 +27,9 @@ public:
   /// Whether the segment consists of the bytes of adjacent lanes.
   bool isRun(const LaneSegment &segment) const { return bytes_ != 0 && segment.bytes > bytes_; }
   std::span<const LaneSegment> segments() const { return {list_.data(), count_}; }
-  /// Whether several segments may name the same bytes.
+  /// Whether several segments may name the same bytes, and whether several lanes may.
   bool mayOverlap() const { return mayOverlap_; }
+  bool mayRepeat() const { return mayOverlap_ || repeats_; }
   /// The warp touches all segments as one.
   void makeCollective();
   bool isCollective() const { return bytes_ == 0; }
@@ -39,7 +40,7 @@ private:
   std::uint32_t bytes_; // of a lane; 0: collective
   std::array<LaneSegment, kWarpSize> list_;
   unsigned count_ = 0;
-  bool mayOverlap_ = false;
+  bool mayOverlap_ = false, repeats_ = false;
 };
 
 /// Two lanes that name the same address but store different bytes, `stored(lane)` being what a lane

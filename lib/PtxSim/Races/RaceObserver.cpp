@@ -119,11 +119,10 @@ bool RaceObserver::access(Warp &warp, const Instruction &i, const WarpAccess &ev
                         .asyncProxy = event.proxy == Proxy::Async,
                         .completion = event.completion};
   LaneSegments segments(event.mask, event.bytes, event.addresses);
-  if (event.kind != AccessKind::Read && segments.mayOverlap()) {
-    if (!lanesAgree(warp, i, event))
-      return false;
+  if (event.kind == AccessKind::Write && segments.mayRepeat() && !lanesAgree(warp, i, event))
+    return false;
+  if (event.kind != AccessKind::Read && segments.mayOverlap())
     segments.separate(event.mask, event.addresses);
-  }
   // Which lane gets what of the rows of ldmatrix is the instruction's business.
   if (i.instructionClass == InstructionClass::Matrix)
     segments.makeCollective();

@@ -1,20 +1,25 @@
 #include "Races/ShadowLine.h"
 
-#include <bit>
-
 namespace qvlsim::races {
 namespace {
 
-/// The access as part `index` of its cell saw it, where parts are of 1 << shift bytes.
-Access partOf(Access access, std::uint32_t index, unsigned shift) {
-  if (access.isWholeCell() || access.tag == 0)
+/// The access as part `index` of its cell saw it, where cells of 1 << coarse bytes become parts of
+/// 1 << fine.
+Access partOf(Access access, std::uint32_t index, unsigned coarse, unsigned fine) {
+  const LanePattern pattern = access.pattern;
+  if (access.tag == 0 || pattern.isWholeCell())
     return access;
-  const auto first =
-      static_cast<unsigned>(std::countr_zero(access.lanes)) + (index << shift >> access.laneShift);
-  const unsigned count = access.laneShift < shift ? 1U << (shift - access.laneShift) : 1;
-  access.lanes = static_cast<LaneMask>(((std::uint64_t{1} << count) - 1) << first);
-  if (count == 1)
-    access.laneShift = kWholeCell;
+  const unsigned pieces = 1U << (coarse - pattern.shift);
+  const unsigned kept = pattern.shift < fine ? 1U << (fine - pattern.shift) : 1;
+  const unsigned first = index << fine >> pattern.shift;
+  LaneMask touching = 0;
+  for (unsigned lane = 0; lane < kWarpSize; ++lane)
+    if ((lane - pattern.phase - first) % pieces < kept)
+      touching |= LaneMask{1} << lane;
+  access.lanes &= touching;
+  access.pattern = {};
+  if (kept > 1)
+    access.pattern = {pattern.shift, static_cast<std::uint8_t>((pattern.phase + first) % kept)};
   return access;
 }
 
@@ -54,26 +59,19 @@ void ShadowLine::split(ReaderLists *lists) {
   auto cells = std::make_unique<ShadowCell[]>(count);
   for (std::uint32_t c = 0; c < count; ++c) {
     cells[c] = cell(c / parts);
-    cells[c].write = partOf(cells[c].write, c % parts, fine);
+    cells[c].write = partOf(cells[c].write, c % parts, shift_, fine);
     for (Access &read : cells[c].reads)
-      read = partOf(read, c % parts, fine);
+      read = partOf(read, c % parts, shift_, fine);
     if (lists == nullptr || cells[c].more == 0)
       continue;
     lists->duplicate(cells[c]);
     for (Access &read : lists->of(cells[c]))
-      read = partOf(read, c % parts, fine);
+      read = partOf(read, c % parts, shift_, fine);
   }
   for (std::uint32_t c = 0; lists != nullptr && c < count / parts; ++c)
     lists->release(cell(c));
   cells_ = std::move(cells);
   shift_ = fine;
-}
-
-void ShadowLine::merge(const Access &write) {
-  cells_.reset();
-  shift_ = kWholeShift;
-  whole_ = {};
-  whole_.write = write;
 }
 
 } // namespace qvlsim::races

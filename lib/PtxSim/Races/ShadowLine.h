@@ -17,9 +17,18 @@ enum class Strength : std::uint8_t { Weak, Cta, Cluster, Gpu };
 
 enum class Deed : std::uint8_t { Read, Write, Atomic };
 
-/// Access::laneShift: each of the lanes touches the whole cell; the same of the rows of ldmatrix
-/// and stmatrix, which the warp moves as one.
-inline constexpr std::uint8_t kWholeCell = 0xFF, kCollective = 0xFE;
+/// Which of an access's lanes touches what of a cell. A shift below kCollective: pieces of 1 <<
+/// shift bytes, the piece of lane L being number (L - phase) modulo the number of pieces.
+struct LanePattern {
+  /// The rows of ldmatrix and stmatrix, which the warp moves as one; all lanes touch the whole
+  /// cell.
+  static constexpr std::uint8_t kCollective = 6, kWholeCell = 7;
+  std::uint8_t shift : 3 = kWholeCell;
+  std::uint8_t phase : 5 = 0;
+
+  bool isWholeCell() const { return shift >= kCollective; }
+  friend bool operator==(const LanePattern &, const LanePattern &) = default;
+};
 
 /// One recorded access of a cell: an epoch (cluster, actor, clock) and what a report says of it.
 struct Access {
@@ -28,18 +37,12 @@ struct Access {
   std::uint32_t line = 0; // of the instruction in the file
   LaneMask lanes = 0;
   Actor actor = 0;
-  /// log2 of the bytes that each of `lanes`, adjacent ones, touches of the cell, in their order; or
-  /// one of the constants above.
-  std::uint8_t laneShift = kWholeCell;
+  LanePattern pattern;
   Deed deed : 2 = Deed::Read;
   Strength strength : 2 = Strength::Weak;
   bool asyncProxy : 1 = false;
 
-  bool sameEpoch(const Access &o) const {
-    return tag == o.tag && clock == o.clock && actor == o.actor;
-  }
-  bool isWholeCell() const { return laneShift >= kCollective; }
-  bool sameLanes(const Access &o) const { return lanes == o.lanes && laneShift == o.laneShift; }
+  bool sameLanes(const Access &o) const { return lanes == o.lanes && pattern == o.pattern; }
 };
 static_assert(sizeof(Access) == 20);
 
@@ -66,7 +69,7 @@ private:
 };
 
 /// One cell of 64 bytes, or cells of 16, 4 or 1 byte from the first access on that touches less:
-/// neighbours never alias. A write of the whole line makes it one cell again.
+/// neighbours never alias.
 class ShadowLine {
 public:
   static constexpr std::uint32_t kBytes = 64;
@@ -82,8 +85,6 @@ public:
     while ((offset | bytes) & ((1U << shift_) - 1))
       split(lists);
   }
-  /// One cell again, without readers.
-  void merge(const Access &write);
 
 private:
   ShadowCell whole_;

@@ -38,6 +38,22 @@ void ActorClocks::join(const ActorClocks &other) {
   }
 }
 
+void ActorClocks::joinLanes(const ActorClocks &other, LaneMask mask, LaneMask live) {
+  for (const Lanes &theirs : other.lanes_) {
+    Clock least = ~Clock{0}, most = 0;
+    for (LaneMask rest = mask; rest; rest &= rest - 1) {
+      const Clock clock = theirs.clocks[static_cast<unsigned>(std::countr_zero(rest))];
+      least = std::min(least, clock);
+      most = std::max(most, clock);
+    }
+    if (mask == live)
+      raise(theirs.actor, least);
+    for (LaneMask rest = mask == live && least == most ? 0 : mask; rest; rest &= rest - 1)
+      raiseLanes(theirs.actor, rest & -rest,
+                 theirs.clocks[static_cast<unsigned>(std::countr_zero(rest))]);
+  }
+}
+
 LaneMask ActorClocks::lanesKnown(Actor actor, LaneMask mask, Clock clock) const {
   if ((*this)[actor] >= clock)
     return mask;

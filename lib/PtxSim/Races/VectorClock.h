@@ -26,6 +26,9 @@ public:
   void raise(Actor actor, Clock clock);
   void raiseLanes(Actor actor, LaneMask lanes, Clock clock);
   void join(const ActorClocks &other);
+  /// The same for the clocks of `lanes` in `other`, which has no others; `live`: all of the warp,
+  /// whose common part needs no clocks of lanes.
+  void joinLanes(const ActorClocks &other, LaneMask lanes, LaneMask live);
   /// Whether all that `lanes` of the actor did up to `clock` is known.
   bool covers(Actor actor, LaneMask lanes, Clock clock) const {
     return (*this)[actor] >= clock || lanesKnown(actor, lanes, clock) == lanes;

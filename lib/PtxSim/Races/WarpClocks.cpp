@@ -34,6 +34,7 @@ VectorClock WarpClocks::release(LaneMask lanes, LaneMask live) {
   VectorClock clock = common_;
   for (LaneMask rest = lanes & diverged_; rest; rest &= rest - 1)
     clock.join(*lanes_[firstLane(rest)]);
+  clock.seen.joinLanes(completed_, lanes, live);
   if (lanes == live)
     clock.seen.raise(self_, now_);
   else
@@ -64,6 +65,7 @@ void WarpClocks::synchronise(LaneMask lanes, LaneMask live) {
 void WarpClocks::fenceProxy(LaneMask lanes, LaneMask live) {
   if (lanes == live) {
     common_.proxied.join(common_.seen);
+    common_.proxied.joinLanes(completed_, lanes, live);
     common_.proxied.raise(self_, now_);
   }
   const LaneMask apart = lanes == live ? lanes & diverged_ : lanes;
@@ -71,6 +73,7 @@ void WarpClocks::fenceProxy(LaneMask lanes, LaneMask live) {
     VectorClock &own = laneClock(firstLane(rest));
     own.proxied.join(common_.seen);
     own.proxied.join(own.seen);
+    own.proxied.joinLanes(completed_, rest & -rest, live);
     own.proxied.raiseLanes(self_, rest & -rest, now_);
   }
   ++now_;

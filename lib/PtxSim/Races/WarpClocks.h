@@ -29,6 +29,14 @@ public:
   /// The inits that `lanes` made are now visible to the cluster and to the async proxy.
   void fenceInits(LaneMask lanes, LaneMask live);
 
+  /// Each of `lanes` has waited for its own part of the operations of an engine up to `number`.
+  void completeOwn(Actor engine, LaneMask lanes, Clock number) {
+    completed_.raiseLanes(engine, lanes, number);
+  }
+  bool hasCompleted(Actor engine, LaneMask lanes, Clock number) const {
+    return completed_.lanesKnown(engine, lanes, number) == lanes;
+  }
+
   /// Whether each of `lanes` knows what `theirs` of `actor` did up to `clock`, by the clocks that
   /// `part` selects.
   bool know(LaneMask lanes, ActorClocks VectorClock::*part, Actor actor, LaneMask theirs,
@@ -50,6 +58,7 @@ private:
   Actor self_;
   Clock now_ = 1;
   VectorClock common_;
+  ActorClocks completed_; // operations of the warp's engines; each lane knows of its own
   LaneMask diverged_ = 0; // lanes with a clock of their own
   std::array<std::unique_ptr<VectorClock>, kWarpSize> lanes_;
 };
