@@ -94,6 +94,9 @@ bool step(Warp &warp, const Instruction &i, bool verbose, bool &ok) {
     if (warp.launch().options.count)
       count(warp, i, mask);
   }
+  if (i.touchesMatrix && warp.observer() != nullptr &&
+      !warp.observer()->matrixRegisterAccess(warp, i, mask))
+    return ok = false;
   LaneMask complete = mask;
   if (!checkSources(warp, i, mask, complete))
     return ok = false;

@@ -93,6 +93,8 @@ bool observeOperands(Warp &warp, const Instruction &i, PendingMultiply &pending)
   if (observer == nullptr)
     return true;
   pending.operation = observer->asyncIssue(warp, i, kAllLanes, AsyncGroup::Matrix);
+  if (!observer->matrixIssue(warp, i, pending.operation))
+    return false;
   const Completion completion{.group = AsyncGroup::Matrix};
   const auto chunks = operandChunks(formOf(i), pending, warp.index() % 4);
   for (std::size_t c = 0; c < chunks.size();) {
@@ -300,12 +302,14 @@ absl::Status decodeMultiply(Decoder &d) {
   if (d.isVector(1))
     d.out.variant |= kARegisters;
   const std::size_t perBlock = d.out.type == Type::F16 ? 2 : 4;
-  if (d.destinationVector(0, Type::B32) != static_cast<std::size_t>(d.out.immediate) / 8 * perBlock)
+  const std::size_t sums = static_cast<std::size_t>(d.out.immediate) / 8 * perBlock;
+  if (d.destinationVector(0, Type::B32) != sums)
     d.fail("wgmma: wrong number of accumulator registers");
   if (!(d.out.variant & kARegisters))
     d.source(1, Type::B64);
   else if (d.sourceVector(1, Type::B32) != 4)
     d.fail("wgmma: the fragment of A has 4 registers");
+  d.out.matrixRegisters = static_cast<std::uint8_t>(sums + (d.out.variant & kARegisters ? 4 : 0));
   d.source(2, Type::B64);
   d.predicateSource(3);
   immediates(d);

@@ -63,7 +63,7 @@ class AccessObserver {
 public:
   virtual ~AccessObserver() = default;
 
-  // --- accesses ----------------------------------------------------------------------------------
+  // --- accesses --------------------------------------------------------------------------------
   virtual bool access(Warp &, const Instruction &, const WarpAccess &) { return true; }
   virtual bool bulkAccess(Warp &warp, const Instruction &, const BulkAccess &) { return true; }
 
@@ -93,10 +93,16 @@ public:
     return true;
   }
   virtual bool mbarrierInitFence(Warp &, const Instruction &, LaneMask mask) { return true; }
+
+  // --- wgmma and registers ---------------------------------------------------------------------
   /// wgmma.fence.
   virtual bool matrixFence(Warp &, const Instruction &, LaneMask mask) { return true; }
+  /// wgmma.mma_async, the operation that asyncIssue has just named.
+  virtual bool matrixIssue(Warp &, const Instruction &, std::uint64_t operation) { return true; }
+  /// Before another instruction that touches the registers of one.
+  virtual bool matrixRegisterAccess(Warp &, const Instruction &, LaneMask mask) { return true; }
 
-  // --- mbarriers: `address` is rank << 24 | offset -----------------------------------------------
+  // --- mbarriers: `address` is rank << 24 | offset ---------------------------------------------
   virtual bool mbarrierInit(Warp &, const Instruction &, LaneMask, std::uint64_t address) {
     return true;
   }
@@ -115,7 +121,7 @@ public:
   }
   virtual void mbarrierPhaseEnd(Cluster &, std::uint64_t address) {}
 
-  // --- asynchronous operations -------------------------------------------------------------------
+  // --- asynchronous operations -----------------------------------------------------------------
   /// Issue of an operation of a group; returns its number, which grows in each group of a warp.
   virtual std::uint64_t asyncIssue(Warp &, const Instruction &, LaneMask, AsyncGroup) { return 0; }
   /// The lanes have waited for the operation; with `onlyReads`, for it to have read its source.
@@ -135,7 +141,7 @@ public:
   }
   virtual void asyncCompleteTowards(Cluster &, std::uint64_t mbarrier) {}
 
-  // --- life --------------------------------------------------------------------------------------
+  // --- life ------------------------------------------------------------------------------------
   virtual void clusterBegin(Cluster &) {}
   virtual void clusterEnd(Cluster &) {}
 };

@@ -59,14 +59,14 @@ public:
   ClusterModel(GlobalShadow &global, std::uint32_t tag, unsigned ctas, unsigned warpsPerCta,
                std::uint32_t sharedBytes);
 
-  // --- memory ------------------------------------------------------------------------------------
+  // --- memory ----------------------------------------------------------------------------------
   /// Lane L of site.lanes touches `bytes` bytes at addresses[L].
   bool access(const Site &site, const AccessMode &mode, const LaneSegments &segments);
   /// All of site.lanes touch the whole range.
   bool accessRange(const Site &site, const AccessMode &mode, std::uint64_t address,
                    std::uint64_t bytes);
 
-  // --- asynchronous operations ---------------------------------------------------------------
+  // --- asynchronous operations -----------------------------------------------------------------
   /// A new operation of a group; its number, from 1 on.
   Clock issue(unsigned warp, AsyncGroup group);
   /// The lanes have waited for operation `number` of the group, and for those before it.
@@ -78,7 +78,7 @@ public:
   /// The oldest copy towards the mbarrier that is in flight completes.
   void completeTowards(std::uint64_t mbarrier);
 
-  // --- strong accesses that may synchronise, told before the simulator performs them -------------
+  // --- strong accesses that may synchronise, told before the simulator performs them -----------
   void release(const Site &site, bool global, std::uint64_t address, Strength scope,
                bool isRelease);
   void acquire(const Site &site, bool global, std::uint64_t address, Strength scope,
@@ -94,7 +94,7 @@ public:
   void fenceProxyAsync(const Site &s) { warps_[s.warp].clocks.fenceProxy(s.lanes, s.live); }
   void fenceMbarrierInit(const Site &s) { warps_[s.warp].clocks.fenceInits(s.lanes, s.live); }
 
-  // --- barriers ----------------------------------------------------------------------------------
+  // --- barriers --------------------------------------------------------------------------------
   /// bar.warp.sync.
   void warpSync(const Site &s) { warps_[s.warp].clocks.synchronise(s.lanes, s.live); }
   /// A warp arrives at, or leaves, use `generation` of the CTA's barrier `id`.
@@ -104,7 +104,7 @@ public:
   void clusterArrive(const Site &site, bool release, std::uint64_t generation);
   void clusterWait(const Site &site, std::uint64_t generation);
 
-  // --- mbarriers ---------------------------------------------------------------------------------
+  // --- mbarriers -------------------------------------------------------------------------------
   bool mbarrierInit(const Site &site, std::uint64_t address);
   void mbarrierInvalidate(std::uint64_t address) { mbarriers_.erase(address); }
   /// An arrival, or another operation that counts; `release` is false for relaxed ones.

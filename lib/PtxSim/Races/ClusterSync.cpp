@@ -33,8 +33,7 @@ std::optional<unsigned> ClusterModel::warpOf(Actor actor) const {
   return std::nullopt;
 }
 
-// --- barriers
-// -------------------------------------------------------------------------------------
+// --- barriers ----------------------------------------------------------------------------------
 
 void ClusterModel::barrierArrive(const Site &site, unsigned id, std::uint64_t generation) {
   WarpState &warp = warps_[site.warp];
@@ -63,8 +62,7 @@ void ClusterModel::clusterWait(const Site &site, std::uint64_t generation) {
                                    clusterBarrier_[generation % 2].of(generation));
 }
 
-// --- asynchronous operations
-// ----------------------------------------------------------------------
+// --- asynchronous operations -------------------------------------------------------------------
 
 Actor ClusterModel::engineOf(unsigned warp, AsyncGroup group, bool writes) const {
   const unsigned engine = group == AsyncGroup::Copy     ? 0
@@ -121,8 +119,7 @@ void ClusterModel::completeTowards(std::uint64_t address) {
   barrier.gathering.seen.raise(barrier.engine, ++completed_[barrier.engine]);
 }
 
-// --- mbarriers
-// ------------------------------------------------------------------------------------
+// --- mbarriers ---------------------------------------------------------------------------------
 
 /// The object, also where the program never initialised it: that is another check's business.
 ClusterModel::Mbarrier &ClusterModel::mbarrier(std::uint64_t address) {
@@ -181,8 +178,7 @@ bool ClusterModel::mbarrierWait(const Site &site, std::uint64_t address, bool ac
   return initOrdered(site, address, barrier);
 }
 
-// --- fences, release and acquire
-// ------------------------------------------------------------------
+// --- fences, release and acquire ---------------------------------------------------------------
 
 /// Which instance of a scope the warp belongs to. Instances of all scopes differ.
 std::uint64_t ClusterModel::instanceOf(unsigned warp, Strength scope) const {

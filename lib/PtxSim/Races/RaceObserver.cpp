@@ -4,6 +4,7 @@
 #include "Exec/Lanes.h"
 #include "Exec/LaunchState.h"
 #include "Races/ClusterModel.h"
+#include "Races/MatrixRegisters.h"
 #include "absl/strings/str_format.h"
 
 namespace qvlsim {
@@ -14,15 +15,17 @@ struct ClusterRaces : Extension {
   ClusterRaces(GlobalShadow &global, const Cluster &cluster)
       : model(global, static_cast<std::uint32_t>(cluster.index() + 1),
               static_cast<unsigned>(cluster.ctas.size()),
-              static_cast<unsigned>(cluster.ctas[0]->warps.size()), cluster.ctas[0]->sharedBytes) {}
+              static_cast<unsigned>(cluster.ctas[0]->warps.size()), cluster.ctas[0]->sharedBytes),
+        matrixRegisters(cluster.ctas.size() * cluster.ctas[0]->warps.size()) {}
   ClusterModel model;
+  std::vector<MatrixRegisters> matrixRegisters; // by warp
 };
 
-ClusterModel &modelOf(Cluster &cluster) {
+ClusterRaces &racesOf(Cluster &cluster) {
   return static_cast<ClusterRaces &>(
-             *cluster.extensions[static_cast<unsigned>(ExtensionSlot::Races)])
-      .model;
+      *cluster.extensions[static_cast<unsigned>(ExtensionSlot::Races)]);
 }
+ClusterModel &modelOf(Cluster &cluster) { return racesOf(cluster).model; }
 
 unsigned indexOf(const Warp &warp) {
   return warp.cta().rank * static_cast<unsigned>(warp.cta().warps.size()) + warp.index();
@@ -107,8 +110,7 @@ bool RaceObserver::checked(Warp &warp, const Instruction &i, bool ok) {
   return ok || reportRace(warp, i, model, model.race());
 }
 
-// --- accesses
-// -------------------------------------------------------------------------------------
+// --- accesses ----------------------------------------------------------------------------------
 
 bool RaceObserver::access(Warp &warp, const Instruction &i, const WarpAccess &event) {
   ClusterModel &model = settled(warp);
@@ -163,8 +165,7 @@ bool RaceObserver::bulkAccess(Warp &warp, const Instruction &i, const BulkAccess
       settled(warp).accessRange(siteOf(warp, i, event.lanes), mode, event.address, event.bytes));
 }
 
-// --- barriers and fences
-// --------------------------------------------------------------------------
+// --- barriers and fences -----------------------------------------------------------------------
 
 bool RaceObserver::barrierArrive(Warp &warp, const Instruction &i, LaneMask mask, unsigned id) {
   settled(warp).barrierArrive(siteOf(warp, i, mask), id, warp.cta().barriers[id].generation);
@@ -213,10 +214,26 @@ bool RaceObserver::mbarrierInitFence(Warp &warp, const Instruction &i, LaneMask 
   return true;
 }
 
-bool RaceObserver::matrixFence(Warp &, const Instruction &, LaneMask) { return true; }
+// --- wgmma -------------------------------------------------------------------------------------
 
-// --- mbarriers
-// ------------------------------------------------------------------------------------
+bool RaceObserver::matrixFence(Warp &warp, const Instruction &, LaneMask) {
+  racesOf(warp.cluster()).matrixRegisters[indexOf(warp)].fence();
+  return true;
+}
+
+bool RaceObserver::matrixIssue(Warp &warp, const Instruction &i, std::uint64_t operation) {
+  const auto fault = racesOf(warp.cluster())
+                         .matrixRegisters[indexOf(warp)]
+                         .multiply(warp, i, static_cast<Clock>(operation));
+  return !fault || reportRegisters(warp, i, *fault);
+}
+
+bool RaceObserver::matrixRegisterAccess(Warp &warp, const Instruction &i, LaneMask) {
+  const auto fault = racesOf(warp.cluster()).matrixRegisters[indexOf(warp)].touch(warp, i);
+  return !fault || reportRegisters(warp, i, *fault);
+}
+
+// --- mbarriers ---------------------------------------------------------------------------------
 
 bool RaceObserver::mbarrierInit(Warp &warp, const Instruction &i, LaneMask lanes,
                                 std::uint64_t address) {
@@ -249,8 +266,7 @@ void RaceObserver::mbarrierPhaseEnd(Cluster &cluster, std::uint64_t address) {
   modelOf(cluster).mbarrierPhaseEnd(address);
 }
 
-// --- asynchronous operations
-// ----------------------------------------------------------------------
+// --- asynchronous operations -------------------------------------------------------------------
 
 std::uint64_t RaceObserver::asyncIssue(Warp &warp, const Instruction &, LaneMask,
                                        AsyncGroup group) {
@@ -260,6 +276,8 @@ std::uint64_t RaceObserver::asyncIssue(Warp &warp, const Instruction &, LaneMask
 bool RaceObserver::asyncWait(Warp &warp, const Instruction &i, LaneMask lanes, AsyncGroup group,
                              std::uint64_t operation, bool onlyReads) {
   settled(warp).waited(siteOf(warp, i, lanes), group, static_cast<Clock>(operation), onlyReads);
+  if (group == AsyncGroup::Matrix)
+    racesOf(warp.cluster()).matrixRegisters[indexOf(warp)].waited(static_cast<Clock>(operation));
   return true;
 }
 

@@ -11,6 +11,7 @@ namespace qvlsim {
 namespace races {
 class ClusterModel;
 struct Race;
+struct RegisterFault;
 struct Site;
 
 /// The observer of one launch.
@@ -30,6 +31,8 @@ public:
   bool proxyFence(Warp &, const Instruction &, LaneMask, Proxy from, Proxy to, Scope) override;
   bool mbarrierInitFence(Warp &, const Instruction &, LaneMask) override;
   bool matrixFence(Warp &, const Instruction &, LaneMask) override;
+  bool matrixIssue(Warp &, const Instruction &, std::uint64_t operation) override;
+  bool matrixRegisterAccess(Warp &, const Instruction &, LaneMask) override;
 
   bool mbarrierInit(Warp &, const Instruction &, LaneMask, std::uint64_t address) override;
   bool mbarrierInvalidate(Warp &, const Instruction &, LaneMask, std::uint64_t address) override;
@@ -57,6 +60,8 @@ private:
   GlobalShadow global_;
 };
 
+/// Faults a broken rule of wgmma. Returns false.
+bool reportRegisters(Warp &, const Instruction &, const RegisterFault &);
 /// Faults `race`, which the instruction of the warp has run into. Returns false.
 bool reportRace(Warp &, const Instruction &, const ClusterModel &, const Race &);
 

@@ -3,6 +3,7 @@
 #include "Exec/LaunchState.h"
 #include "Memory/AddressSpaces.h"
 #include "Races/ClusterModel.h"
+#include "Races/MatrixRegisters.h"
 #include "Races/RaceObserver.h"
 #include "absl/strings/str_format.h"
 
@@ -79,6 +80,16 @@ std::string whose(const LaunchState &launch, const ClusterModel &model, const Ac
 }
 
 } // namespace
+
+bool reportRegisters(Warp &warp, const Instruction &i, const RegisterFault &fault) {
+  const LaunchState &launch = warp.launch();
+  std::string detail = fault.rule;
+  if (fault.otherLine != 0)
+    detail += absl::StrFormat("; the other instruction is at %s:%d (%s)", launch.program->fileName,
+                              fault.otherLine, textOf(launch, fault.otherLine));
+  warp.fail(i, fault.kind, 0, detail);
+  return false;
+}
 
 bool reportRace(Warp &warp, const Instruction &i, const ClusterModel &model, const Race &race) {
   constexpr std::uint64_t kOffset = (std::uint64_t{1} << kSharedRankShift) - 1;

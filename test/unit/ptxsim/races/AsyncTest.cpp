@@ -10,8 +10,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// --- cp.async
-// -------------------------------------------------------------------------------------
+// --- cp.async ----------------------------------------------------------------------------------
 
 // %r2: 16 bytes of each thread; %r3: those of the neighbouring lane; %r4: of the other warp.
 std::string copy(const std::string &wait, const std::string &use) {
@@ -52,8 +51,7 @@ TEST(AsyncRaces, CopyTellsAnMbarrier) {
   expectAsyncRule({body}, "shared-race");
 }
 
-// --- bulk copies to shared memory
-// -----------------------------------------------------------------
+// --- bulk copies to shared memory --------------------------------------------------------------
 
 // Thread 0 copies 1024 bytes to tile[0] and everybody reads it. The names are the pieces.
 struct Load {
@@ -111,8 +109,7 @@ TEST(AsyncRaces, RefillOfAStage) {
   expectRule({load.text()}, "shared-race");
 }
 
-// --- bulk copies out of shared memory
-// -------------------------------------------------------------
+// --- bulk copies out of shared memory ----------------------------------------------------------
 
 TEST(AsyncRaces, BulkStoreNeedsFenceAndWait) {
   const auto store = [](const std::string &fence, const std::string &wait, const std::string &use) {
