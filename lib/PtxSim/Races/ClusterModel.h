@@ -202,7 +202,8 @@ private:
   absl::flat_hash_map<std::uint64_t, Actor> engines_; // of mbarriers, which keep them
   SyncLocations sharedLocations_;
   std::vector<std::unique_ptr<ShadowLine[]>> sharedLines_; // by CTA; made on first use
-  ReaderLists readers_;                                    // of shared memory
+  CellPool sharedPool_{1024};
+  ReaderLists readers_; // of shared memory
   struct CachedPage {
     std::uint64_t number = ~std::uint64_t{0};
     ShadowPage *page = nullptr;
