@@ -193,8 +193,7 @@ bool ClusterModel::excused(const Visit &visit, const Access &earlier) const {
   case Strength::Cluster:
     return earlier.tag == tag_;
   case Strength::Cta:
-    return earlier.tag == tag_ && earlier.actor < warps_.size() &&
-           earlier.actor / ctaWarps_ == visit.warp / ctaWarps_;
+    return earlier.tag == tag_ && sameCta(earlier.actor, static_cast<Actor>(visit.warp));
   }
   return false;
 }

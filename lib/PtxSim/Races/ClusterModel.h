@@ -117,6 +117,10 @@ public:
   std::uint32_t tag() const { return tag_; }
   /// The warp that an actor is or works for; nullopt: one that works towards an mbarrier.
   std::optional<unsigned> warpOf(Actor actor) const;
+  /// Whether both are warps of one CTA.
+  bool sameCta(Actor a, Actor b) const {
+    return a < warps_.size() && b < warps_.size() && a / ctaWarps_ == b / ctaWarps_;
+  }
 
 private:
   struct DeferredRead {
