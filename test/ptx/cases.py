@@ -141,6 +141,11 @@ def check(case, program, options=()):
     done = run(case, program, options)
     if done.code != 0:
         return f"exit code {done.code}: {done.error}"
+    return differences(case, done)
+
+
+def differences(case, done):
+    """Says how the results of a run differ from what the case expects, or nothing."""
     for index, expected in case.expected.items():
         wrong = difference(done.outputs[index], expected)
         if wrong:

@@ -144,11 +144,28 @@ def bounding_registers(body):
         if source_size(s):
             found.add(s.operands[3])
     while True:
-        more = {operand.lstrip("!") for s in body if re.match(r"(and|or|xor|not)\.pred|selp\.|setp\.\w+\.(and|or|xor)", s.opcode)
-                and found & set(s.operands[0].split("|")) for operand in s.operands[1:]}
+        more = {operand.lstrip("!") for s in body if LOGIC.match(s.opcode) and found & set(s.operands[0].split("|"))
+                for operand in s.operands[1:]}
         if more <= found:
             return found
         found |= more
+
+
+LOGIC = re.compile(r"(and|or|xor|not)\.pred|selp\.|setp\.\w+\.(and|or|xor)")
+
+
+def is_bound(body, k, registers):
+    """Whether the result of comparison `k` decides about a branch or access, or a register that does, before it changes again."""
+    names = set(body[k].operands[0].split("|"))
+    for s in body[k + 1:]:
+        if names & {s.guard.lstrip("@!")} and (MEMORY.match(s.opcode) or s.opcode.split(".")[0] in ("bra", "ret", "exit")):
+            return True
+        sources = {operand.lstrip("!") for operand in s.operands[1:]}
+        if names & sources and (source_size(s) or LOGIC.match(s.opcode) and registers & set(s.operands[0].split("|"))):
+            return True
+        if not s.guard and s.operands and names & set(s.operands[0].split("|")):
+            return False
+    return False
 
 
 def bounds_of(body):
@@ -158,7 +175,7 @@ def bounds_of(body):
     labels = {label: k for k, s in enumerate(body) for label in s.labels}
     for k, s in enumerate(body):
         comparison = COMPARISON.match(s.opcode)
-        if comparison and registers & set(s.operands[0].split("|")):
+        if comparison and is_bound(body, k, registers):
             type_ = comparison.group(1).replace("b", "u")
             yield s, "bound + 1", with_operand(s, 2, 1, type_)
             yield s, "bound - 1", with_operand(s, 2, -1, type_)

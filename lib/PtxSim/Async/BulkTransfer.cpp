@@ -2,12 +2,24 @@
 
 #include "Async/Mbarrier.h"
 #include "Exec/Cluster.h"
+#include "Exec/Lanes.h"
 #include "Memory/AddressSpaces.h"
 #include "absl/strings/str_format.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace qvlsim {
+
+namespace {
+
+bool hasEnded(const Cta &cta) {
+  return std::all_of(cta.warps.begin(), cta.warps.end(),
+                     [](const auto &warp) { return warp->state == Warp::State::Done; });
+}
+
+} // namespace
 
 bool BulkStore::finishRead() {
   if (wasRead)
@@ -50,6 +62,12 @@ bool issueBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_
   if (findMbarrier(warp, i, lane, mbarrier) == nullptr)
     return false;
   auto complete = [&warp, &i, lane, mbarrier, bytes, perform = std::move(perform)] {
+    if (hasEnded(*warp.cluster().ctas[mbarrier >> kSharedRankShift])) {
+      warp.fail(i, FaultKind::AsyncGroupMisuse, lane,
+                "all threads of the destination's CTA have exited before the copy has landed: wait "
+                "for its mbarrier");
+      return false;
+    }
     if (!perform())
       return false;
     if (AccessObserver *observer = warp.observer())
@@ -73,6 +91,27 @@ bool resolveMbarrier(Warp &warp, const Instruction &i, unsigned lane, std::uint6
     return true;
   warp.fail(i, FaultKind::MbarrierMisuse, lane, "the mbarrier does not lie in shared memory");
   return false;
+}
+
+bool forMulticastTargets(Warp &warp, const Instruction &i, unsigned lane, const Operand &mask,
+                         std::uint64_t shared, std::uint64_t mbarrier,
+                         const std::function<bool(std::uint64_t, std::uint64_t)> &load) {
+  const std::uint32_t ranks = readLane<std::uint32_t>(warp, mask, lane) & 0xFFFFu;
+  const std::size_t ctas = warp.cluster().ctas.size();
+  if (ranks == 0 || ranks >> ctas) {
+    warp.fail(i, FaultKind::IllegalInstructionUse, lane,
+              absl::StrFormat("multicast mask %#x in a cluster of %d CTAs", ranks, ctas));
+    return false;
+  }
+  constexpr std::uint64_t kOffset = (std::uint64_t{1} << kSharedRankShift) - 1;
+  const std::uint64_t window = shared >= kSharedWindow ? kSharedWindow : 0;
+  for (std::uint32_t rest = ranks; rest; rest &= rest - 1) {
+    const std::uint64_t base = static_cast<std::uint64_t>(std::countr_zero(rest))
+                               << kSharedRankShift;
+    if (!load(base | ((shared - window) & kOffset), base | (mbarrier & kOffset)))
+      return false;
+  }
+  return true;
 }
 
 void poisonRange(const RangeAccess &range, std::uint64_t bytes) {

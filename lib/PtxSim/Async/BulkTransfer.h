@@ -54,6 +54,13 @@ bool issueBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_
 bool resolveMbarrier(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t address,
                      StateSpace space, std::uint64_t &normalised);
 
+/// Calls load(shared address, mbarrier), both as rank << 24 | offset, for each CTA of the multicast
+/// mask in an operand: the offsets are the same in all of them. False after Warp::fail, as for a
+/// mask that names no CTA or one that the cluster does not have.
+bool forMulticastTargets(Warp &warp, const Instruction &i, unsigned lane, const Operand &mask,
+                         std::uint64_t shared, std::uint64_t mbarrier,
+                         const std::function<bool(std::uint64_t, std::uint64_t)> &load);
+
 /// Marks a destination as poisoned until the copy lands (late mode).
 void poisonRange(const RangeAccess &range, std::uint64_t bytes);
 

@@ -8,6 +8,7 @@
 #include "Isa/FragmentLayout.h"
 #include "Isa/FullWarp.h"
 #include "Isa/MatrixElements.h"
+#include "Isa/TileMultiply.h"
 #include "Module/Decode.h"
 #include "Module/InstructionTable.h"
 
@@ -43,15 +44,9 @@ template <typename T> struct Tile {
   alignas(64) T sum[16][8];
 };
 
-/// Multiplies; the loop over n is the one the compiler vectorises.
-template <typename T> void multiply(Tile<T> &tile, unsigned rows, unsigned depth) {
-  for (unsigned r = 0; r < rows; ++r) {
-    T sum[8] = {};
-    for (unsigned k = 0; k < depth; ++k)
-      for (unsigned n = 0; n < 8; ++n)
-        sum[n] += tile.a[r][k] * tile.b[k][n];
-    std::copy(sum, sum + 8, tile.sum[r]);
-  }
+template <typename T> void multiply(Tile<T> &tile, MatrixShape shape) {
+  multiplyTiles(
+      TileProduct<T>{tile.a[0], kMaxK, tile.b[0], 8, tile.sum[0], 8, shape.m, 8, shape.k});
 }
 
 /// Spreads A and B; widen(registerLane, out) gives the packed elements of one register.
@@ -129,7 +124,7 @@ template <Type Element> Step mmaFloat(Warp &warp, const Instruction &i, LaneMask
   const FragmentRegisters count = registersOf(i, bits, i.type == Type::F16 ? 16 : 32);
   Tile<float> tile;
   gather<bits>(warp, i, count, tile, widenRegister<Element>);
-  multiply(tile, shapeOf(i).m, shapeOf(i).k);
+  multiply(tile, shapeOf(i));
   accumulateFloat(warp, i, i.operands + i.destinations + count.a + count.b, count.c, tile);
   countFlops(warp, i);
   return Step::Next;
@@ -156,7 +151,7 @@ Step mmaInteger(Warp &warp, const Instruction &i, LaneMask mask) {
     else
       std::copy(&half.b[0][0], &half.b[0][0] + kMaxK * 8, &tile.b[0][0]);
   }
-  multiply(tile, shapeOf(i).m, shapeOf(i).k);
+  multiply(tile, shapeOf(i));
   const Operand *c = sources + count.a + count.b;
   std::int32_t out[4][kWarpSize];
   for (unsigned q = 0; q < count.c; ++q)
@@ -241,7 +236,7 @@ template <bool FirstE4M3> Step mmaMixedFp8(Warp &warp, const Instruction &i, Lan
   gather<8>(warp, i, count, tile, widenRegister < FirstE4M3 ? Type::E4M3 : Type::E5M2 >);
   gather<8>(warp, i, count, second, widenRegister < FirstE4M3 ? Type::E5M2 : Type::E4M3 >);
   std::copy(&second.b[0][0], &second.b[0][0] + kMaxK * 8, &tile.b[0][0]);
-  multiply(tile, shapeOf(i).m, shapeOf(i).k);
+  multiply(tile, shapeOf(i));
   accumulateFloat(warp, i, i.operands + i.destinations + count.a + count.b, count.c, tile);
   countFlops(warp, i);
   return Step::Next;

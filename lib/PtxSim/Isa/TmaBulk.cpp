@@ -117,20 +117,10 @@ bool loadLane(Warp &warp, const Instruction &i, unsigned lane) {
   const std::uint64_t target = laneAddress(warp, i.operands[0], lane);
   if (!(i.variant2 & kMulticast))
     return loadTo(copy, target, mbarrier, i.space);
-  const std::uint32_t ranks = readLane<std::uint32_t>(warp, i.operands[4], lane) & 0xFFFFu;
-  if (ranks == 0 || ranks >> warp.cluster().ctas.size())
-    return copy.fail(absl::StrFormat("multicast mask %#x in a cluster of %d CTAs", ranks,
-                                     warp.cluster().ctas.size()));
-  constexpr std::uint64_t kOffset = (std::uint64_t{1} << kSharedRankShift) - 1;
-  const std::uint64_t window = target >= kSharedWindow ? kSharedWindow : 0;
-  for (std::uint32_t rest = ranks; rest; rest &= rest - 1) {
-    const std::uint64_t base = static_cast<std::uint64_t>(std::countr_zero(rest))
-                               << kSharedRankShift;
-    if (!loadTo(copy, base | ((target - window) & kOffset), base | (mbarrier & kOffset),
-                StateSpace::SharedCluster))
-      return false;
-  }
-  return true;
+  return forMulticastTargets(warp, i, lane, i.operands[4], target, mbarrier,
+                             [&](std::uint64_t shared, std::uint64_t itsMbarrier) {
+                               return loadTo(copy, shared, itsMbarrier, StateSpace::SharedCluster);
+                             });
 }
 
 Step load(Warp &warp, const Instruction &i, LaneMask mask) {

@@ -2,8 +2,8 @@
 
 #include "Memory/AddressSpaces.h"
 #include "Module/Decode.h"
-#include "Module/MatrixRegisters.h"
 #include "Module/InstructionTable.h"
+#include "Module/MatrixRegisters.h"
 #include "Module/Reconvergence.h"
 #include "Module/SpecialRegisters.h"
 #include "Parse/Limits.h"

@@ -21,6 +21,7 @@ struct ClusterModel::Visit {
   // log2 of the bytes of each of adjacent lanes, and the one whose bytes come next; kNoLaneShift:
   // all lanes touch everything.
   unsigned laneShift = kNoLaneShift, firstLane = 0;
+  CellPool *pool = nullptr; // of the lines being visited
 };
 
 Access ClusterModel::recorded(const Site &site, const AccessMode &mode) const {
@@ -87,12 +88,14 @@ bool ClusterModel::walk(Visit &visit, std::uint64_t address, std::uint64_t bytes
     if (visit.laneShift != kNoLaneShift)
       visit.firstLane = firstLane + static_cast<unsigned>(done >> visit.laneShift);
     if (!visit.global) {
+      visit.pool = &sharedPool_;
       if (!visitLines(visit, at, part,
                       [&](std::uint64_t line) -> auto & { return sharedLine(line); }))
         return false;
     } else {
       ShadowPage &page = globalPage(at);
       std::lock_guard lock(page.mutex);
+      visit.pool = &page.pool;
       if (!visitLines(visit, at, part,
                       [&](std::uint64_t line) -> auto & { return page.line(line); }))
         return false;
@@ -134,7 +137,7 @@ bool ClusterModel::visitLine(Visit &visit, ShadowLine &line, std::uint64_t addre
                              std::uint32_t bytes) {
   const auto offset = static_cast<std::uint32_t>(address % ShadowLine::kBytes);
   ReaderLists *lists = visit.global ? nullptr : &readers_;
-  line.fit(offset, bytes, lists);
+  line.fit(offset, bytes, *visit.pool, lists);
   for (std::uint32_t done = 0; done < bytes;) {
     const unsigned shift = line.shift();
     if (visit.laneShift != kNoLaneShift)
@@ -144,7 +147,7 @@ bool ClusterModel::visitLine(Visit &visit, ShadowLine &line, std::uint64_t addre
       done += 1U << shift;
       break;
     case Outcome::TooCoarse:
-      line.split(lists);
+      line.split(*visit.pool, lists);
       break;
     case Outcome::Raced:
       found_.address = address + done;
@@ -190,8 +193,7 @@ bool ClusterModel::excused(const Visit &visit, const Access &earlier) const {
   case Strength::Cluster:
     return earlier.tag == tag_;
   case Strength::Cta:
-    return earlier.tag == tag_ && earlier.actor < warps_.size() &&
-           earlier.actor / ctaWarps_ == visit.warp / ctaWarps_;
+    return earlier.tag == tag_ && sameCta(earlier.actor, static_cast<Actor>(visit.warp));
   }
   return false;
 }
@@ -271,12 +273,13 @@ void ClusterModel::rememberRead(const Visit &visit, ShadowCell &cell) {
     for (Access &read : readers_.of(cell))
       if (put(read))
         return;
+  // The latest comes first: further lanes of the instruction find it there. In global memory it and
+  // the first reader stand for all.
   if (free != nullptr)
-    *free = mine;
-  else if (visit.global) // the first reader and the latest unordered one stand for all
-    cell.reads[1] = mine;
-  else
-    readers_.of(cell).push_back(mine);
+    *free = cell.reads[0];
+  else if (!visit.global)
+    readers_.of(cell).push_back(cell.reads[0]);
+  cell.reads[0] = mine;
 }
 
 ClusterModel::Outcome ClusterModel::writeCell(Visit &visit, ShadowCell &cell, unsigned shift) {

@@ -117,6 +117,10 @@ public:
   std::uint32_t tag() const { return tag_; }
   /// The warp that an actor is or works for; nullopt: one that works towards an mbarrier.
   std::optional<unsigned> warpOf(Actor actor) const;
+  /// Whether both are warps of one CTA.
+  bool sameCta(Actor a, Actor b) const {
+    return a < warps_.size() && b < warps_.size() && a / ctaWarps_ == b / ctaWarps_;
+  }
 
 private:
   struct DeferredRead {
@@ -202,7 +206,8 @@ private:
   absl::flat_hash_map<std::uint64_t, Actor> engines_; // of mbarriers, which keep them
   SyncLocations sharedLocations_;
   std::vector<std::unique_ptr<ShadowLine[]>> sharedLines_; // by CTA; made on first use
-  ReaderLists readers_;                                    // of shared memory
+  CellPool sharedPool_{1024};
+  ReaderLists readers_; // of shared memory
   struct CachedPage {
     std::uint64_t number = ~std::uint64_t{0};
     ShadowPage *page = nullptr;

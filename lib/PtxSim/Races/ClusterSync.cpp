@@ -1,7 +1,6 @@
 // What orders threads: barriers, fences, release and acquire, asynchronous groups, mbarriers.
 #include "Races/ClusterModel.h"
 
-#include <algorithm>
 #include <limits>
 
 namespace qvlsim::races {
@@ -126,12 +125,13 @@ ClusterModel::Mbarrier &ClusterModel::mbarrier(std::uint64_t address) {
   auto [barrier, isNew] = mbarriers_.try_emplace(address);
   if (!isNew)
     return barrier->second;
-  // Programs with more mbarriers than actors exist share the last engine.
-  const std::size_t free = std::min<std::size_t>(issued_.size(), std::numeric_limits<Actor>::max());
-  const auto [engine, isNewEngine] = engines_.try_emplace(address, static_cast<Actor>(free));
-  if (isNewEngine && free == issued_.size()) {
-    issued_.push_back(0);
-    completed_.push_back(0);
+  const auto [engine, isNewEngine] = engines_.try_emplace(address);
+  if (isNewEngine) {
+    if (issued_.size() <= std::numeric_limits<Actor>::max()) {
+      issued_.push_back(0);
+      completed_.push_back(0);
+    } // else there are more mbarriers than actors: they share the last engine
+    engine->second = static_cast<Actor>(issued_.size() - 1);
   }
   barrier->second.engine = engine->second;
   return barrier->second;

@@ -44,6 +44,7 @@ struct ShadowPage {
   static constexpr std::uint32_t kBytes = 4096;
   std::mutex mutex; // held over each access to the lines
   std::array<std::unique_ptr<ShadowLine>, kBytes / ShadowLine::kBytes> lines;
+  CellPool pool{64};
 
   ShadowLine &line(std::uint64_t address) {
     std::unique_ptr<ShadowLine> &line = lines[address % kBytes / ShadowLine::kBytes];

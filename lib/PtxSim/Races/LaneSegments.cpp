@@ -14,39 +14,49 @@ bool isOneRun(std::uint32_t bytes, const std::uint64_t *addresses) {
   return difference == 0;
 }
 
+/// Whether two lanes may name one address: some addresses that differ count as equal.
+bool repeatsAddress(LaneMask mask, std::uint32_t bytes, const std::uint64_t *addresses) {
+  const auto shift = static_cast<unsigned>(std::countr_zero(bytes));
+  std::array<std::uint64_t, 4> seen = {};
+  bool repeats = false;
+  for (LaneMask rest = mask; rest; rest &= rest - 1) {
+    const std::uint64_t hash = addresses[std::countr_zero(rest)] >> shift & 255;
+    repeats |= seen[hash / 64] >> hash % 64 & 1;
+    seen[hash / 64] |= std::uint64_t{1} << hash % 64;
+  }
+  return repeats;
+}
+
 } // namespace
 
-LaneSegments::LaneSegments(LaneMask mask, std::uint32_t bytes, const std::uint64_t *addresses)
+LaneSegments::LaneSegments(LaneMask mask, std::uint32_t bytes, const std::uint64_t *addresses,
+                           bool findRepeats)
     : bytes_(bytes) {
   if (mask == kAllLanes && isOneRun(bytes, addresses)) {
     list_[count_++] = {addresses[0], bytes * kWarpSize, mask};
     return;
   }
-  const auto shift = static_cast<unsigned>(std::countr_zero(bytes));
-  std::array<std::uint64_t, 4> seen = {}; // a hash of the addresses so far
   LaneSegment *last = nullptr;
   unsigned next = kWarpSize; // the lane that the last segment can go on with
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
     const auto lane = static_cast<unsigned>(std::countr_zero(rest));
     const std::uint64_t address = addresses[lane];
-    if (last != nullptr && last->bytes == bytes && last->address == address) {
+    if (lane == next && address == last->address + last->bytes) {
+      last->bytes += bytes;
+      last->lanes |= rest & -rest;
+      ++next;
+    } else if (last != nullptr && last->bytes == bytes && last->address == address) {
       last->lanes |= rest & -rest;
       next = kWarpSize;
       repeats_ = true;
-      continue;
-    }
-    const std::uint64_t hash = address >> shift & 255;
-    mayOverlap_ |= seen[hash / 64] >> hash % 64 & 1;
-    seen[hash / 64] |= std::uint64_t{1} << hash % 64;
-    if (last != nullptr && lane == next && address == last->address + last->bytes) {
-      last->bytes += bytes;
-      last->lanes |= rest & -rest;
     } else {
       last = &list_[count_++];
       *last = {address, bytes, rest & -rest};
+      next = lane + 1;
     }
-    next = lane + 1;
   }
+  if (findRepeats && count_ > 1)
+    mayOverlap_ = repeatsAddress(mask, bytes, addresses);
 }
 
 void LaneSegments::makeCollective() {

@@ -21,7 +21,9 @@ struct LaneSegment {
 /// of: two of them touch the same bytes or have none in common.
 class LaneSegments {
 public:
-  LaneSegments(LaneMask mask, std::uint32_t bytes, const std::uint64_t *addresses);
+  /// `findRepeats`: mayOverlap() and mayRepeat() are asked for.
+  LaneSegments(LaneMask mask, std::uint32_t bytes, const std::uint64_t *addresses,
+               bool findRepeats);
 
   std::uint32_t laneBytes() const { return bytes_; }
   /// Whether the segment consists of the bytes of adjacent lanes.

@@ -120,7 +120,7 @@ bool RaceObserver::access(Warp &warp, const Instruction &i, const WarpAccess &ev
                         .strength = strengthOf(event.kind, event.ordering, event.scope),
                         .asyncProxy = event.proxy == Proxy::Async,
                         .completion = event.completion};
-  LaneSegments segments(event.mask, event.bytes, event.addresses);
+  LaneSegments segments(event.mask, event.bytes, event.addresses, event.kind != AccessKind::Read);
   if (event.kind == AccessKind::Write && segments.mayRepeat() && !lanesAgree(warp, i, event))
     return false;
   if (event.kind != AccessKind::Read && segments.mayOverlap())

@@ -12,8 +12,11 @@
 namespace qvlsim::races {
 namespace {
 
-FaultKind faultKind(const Race &race) {
+FaultKind faultKind(const ClusterModel &model, const Race &race) {
   switch (race.kind) {
+  case Race::Kind::UnorderedInit: // inside a CTA any barrier would do
+    return model.sameCta(race.mine.actor, race.other.actor) ? FaultKind::SharedRace
+                                                            : FaultKind::MissingFence;
   case Race::Kind::MissingProxyFence:
     return FaultKind::AsyncProxyOrder;
   case Race::Kind::UnpublishedInit:
@@ -28,7 +31,8 @@ const char *explanation(const Race &race) {
   case Race::Kind::MissingProxyFence:
     return "fence.proxy.async has to stand between a generic access and one of the async proxy";
   case Race::Kind::UnorderedInit:
-    return "the init of the mbarrier is not ordered before this use of it";
+    return "a barrier, or fence.mbarrier_init and a relaxed cluster barrier, has to order the init "
+           "of the mbarrier before this use of it";
   case Race::Kind::UnpublishedInit:
     return "fence.mbarrier_init or fence.proxy.async has to make the init visible to the async "
            "proxy";
@@ -97,7 +101,7 @@ bool reportRace(Warp &warp, const Instruction &i, const ClusterModel &model, con
   std::string place = absl::StrFormat("%#x", race.global ? race.address : race.address & kOffset);
   if (!race.global && warp.cluster().ctas.size() > 1)
     place += absl::StrFormat(" of CTA rank %d", race.address >> kSharedRankShift);
-  warp.fail(i, faultKind(race), static_cast<unsigned>(std::countr_zero(race.mine.lanes)),
+  warp.fail(i, faultKind(model, race), static_cast<unsigned>(std::countr_zero(race.mine.lanes)),
             absl::StrFormat("%s at .%s address %s after the %s at %s:%d (%s) by %s: %s",
                             verb(race.mine.deed), race.global ? "global" : "shared", place,
                             verb(race.other.deed), launch.program->fileName, race.other.line,

@@ -3,6 +3,8 @@
 namespace qvlsim::races {
 namespace {
 
+constexpr std::size_t kUsualReaders = 8; // warps that read one cell
+
 /// The access as part `index` of its cell saw it, where cells of 1 << coarse bytes become parts of
 /// 1 << fine.
 Access partOf(Access access, std::uint32_t index, unsigned coarse, unsigned fine) {
@@ -28,7 +30,7 @@ Access partOf(Access access, std::uint32_t index, unsigned coarse, unsigned fine
 std::vector<Access> &ReaderLists::of(ShadowCell &cell) {
   if (cell.more == 0) {
     if (free_.empty()) {
-      lists_.emplace_back();
+      lists_.emplace_back().reserve(kUsualReaders);
       free_.push_back(static_cast<std::uint32_t>(lists_.size()));
     }
     cell.more = free_.back();
@@ -53,10 +55,19 @@ void ReaderLists::duplicate(ShadowCell &copy) {
   of(copy) = std::move(readers);
 }
 
-void ShadowLine::split(ReaderLists *lists) {
+ShadowCell *CellPool::take(std::uint32_t count) {
+  if (used_ + count > blockCells_) {
+    blocks_.push_back(std::make_unique<ShadowCell[]>(blockCells_));
+    used_ = 0;
+  }
+  used_ += count;
+  return blocks_.back().get() + (used_ - count);
+}
+
+void ShadowLine::split(CellPool &pool, ReaderLists *lists) {
   const unsigned fine = shift_ - 2;
   const std::uint32_t count = kBytes >> fine, parts = 1U << (shift_ - fine);
-  auto cells = std::make_unique<ShadowCell[]>(count);
+  ShadowCell *cells = pool.take(count);
   for (std::uint32_t c = 0; c < count; ++c) {
     cells[c] = cell(c / parts);
     cells[c].write = partOf(cells[c].write, c % parts, shift_, fine);
@@ -70,7 +81,7 @@ void ShadowLine::split(ReaderLists *lists) {
   }
   for (std::uint32_t c = 0; lists != nullptr && c < count / parts; ++c)
     lists->release(cell(c));
-  cells_ = std::move(cells);
+  cells_ = cells;
   shift_ = fine;
 }
 

@@ -68,6 +68,18 @@ private:
   std::vector<std::uint32_t> free_;
 };
 
+/// Storage for cells, in blocks of `blockCells`; it lives as long as the pool.
+class CellPool {
+public:
+  explicit CellPool(std::uint32_t blockCells) : blockCells_(blockCells), used_(blockCells) {}
+  /// `count` adjacent cells, at most 64.
+  ShadowCell *take(std::uint32_t count);
+
+private:
+  std::uint32_t blockCells_, used_; // of the last block
+  std::vector<std::unique_ptr<ShadowCell[]>> blocks_;
+};
+
 /// One cell of 64 bytes, or cells of 16, 4 or 1 byte from the first access on that touches less:
 /// neighbours never alias.
 class ShadowLine {
@@ -77,18 +89,18 @@ public:
 
   /// log2 of the bytes of a cell.
   unsigned shift() const { return shift_; }
-  ShadowCell &cell(std::uint32_t index) { return cells_ ? cells_[index] : whole_; }
+  ShadowCell &cell(std::uint32_t index) { return cells_ != nullptr ? cells_[index] : whole_; }
   /// Makes the cells finer by one step. `lists`: of the cells' readers; may be null.
-  void split(ReaderLists *lists);
+  void split(CellPool &pool, ReaderLists *lists);
   /// Makes the cells fine enough for an access to [offset, offset + bytes) of the line.
-  void fit(std::uint32_t offset, std::uint32_t bytes, ReaderLists *lists) {
+  void fit(std::uint32_t offset, std::uint32_t bytes, CellPool &pool, ReaderLists *lists) {
     while ((offset | bytes) & ((1U << shift_) - 1))
-      split(lists);
+      split(pool, lists);
   }
 
 private:
   ShadowCell whole_;
-  std::unique_ptr<ShadowCell[]> cells_;
+  ShadowCell *cells_ = nullptr; // of a pool; null: the whole line is one
   unsigned shift_ = kWholeShift;
 };
 

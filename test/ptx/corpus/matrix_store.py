@@ -2,7 +2,7 @@
 import random
 
 from matrix import registers
-from program import Program, buffer, case, entry, zeros
+from program import Program, buffer, case, entry
 
 
 def store_matrix(count, transposed):
@@ -38,7 +38,7 @@ COPY: mad.lo.u32 %r10, %r9, 4, %r8; ld.shared.b32 %r11, [%r10]; mad.wide.u32 %rd
   add.u32 %r9, %r9, 32; setp.lt.u32 %q0, %r9, {size}; @%q0 bra COPY;"""
     name = f"stmatrix-x{count}{'-trans' if transposed else ''}"
     return Program(name, f"stmatrix of {count} matrices{', transposed' if transposed else ''}.", entry("test", 2, body),
-                   [case("test", [buffer(words), zeros(size)], {1: buffer(image)})], "sm_90a")
+                   [case("test", [buffer(words), buffer([0xa5a5a5a5] * size)], {1: buffer(image)})], "sm_90a")
 
 
 def programs():

@@ -68,8 +68,10 @@ void expectClean(const RaceProgram &program) { EXPECT_EQ(raceOf(program, true), 
 
 void expectRule(const RaceProgram &program, std::string_view kind) {
   expectClean(program);
-  for (const std::string &fault : faultsOf(program, false))
+  for (const std::string &fault : faultsOf(program, false)) {
+    EXPECT_NE(fault, "");
     EXPECT_THAT(fault, testing::StartsWith(std::string(kind)));
+  }
 }
 
 void expectAsyncRule(const RaceProgram &program, std::string_view kind) {

@@ -25,7 +25,7 @@ struct RaceProgram {
 std::string raceOf(const RaceProgram &program, bool marked);
 
 /// Expects nothing with the marked text, and a fault that starts with `kind` without it in each
-/// run.
+/// run; `kind` "" stands for any.
 void expectRule(const RaceProgram &program, std::string_view kind);
 
 /// The same for data that asynchronous operations write: late ones leave unwritten bytes behind,
