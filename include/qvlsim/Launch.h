@@ -63,7 +63,7 @@ struct LaunchOptions {
   AsyncMode async = AsyncMode::Late;
   std::uint64_t seed = 0; // permutes the order in which warps run; 0: ascending
   unsigned threads = 0;   // host threads; 0: all of the machine; 1: deterministic
-  bool races = true;      // the happens-before checks; TODO(#5): there are none yet
+  bool races = true;      // faults for races and missing fences; costs time and memory
   bool count = false;
   std::FILE *trace = nullptr;         // one line per executed warp instruction
   std::uint64_t instructionLimit = 0; // warp instructions of one cluster; 0: no limit

@@ -38,6 +38,8 @@ struct KernelInfo {
   std::uint32_t sharedAlign = 1;       // largest alignment of a shared variable
   std::uint32_t localBytes = 0;        // local memory of one thread in the kernel's own frame
   std::uint32_t registers = 0;         // 32-bit registers that the text declares
+  std::uint32_t maxRegisters = 0;      // .maxnreg
+  std::uint32_t minBlocks = 0;         // .minnctapersm
   Dim3 maxThreads{0, 0, 0};            // .maxntid; the product counts
   Dim3 requiredBlock{0, 0, 0};         // .reqntid
   Dim3 requiredCluster{0, 0, 0};       // .reqnctapercluster

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Runs the PTX cases (test/ptx: corpus, nvcc set, model kernels) in the simulator and compares the results.
 
-    ptx_cases.py BUILD_DIR [ARTIFACT_DIR] [--program=COMMAND] [--only=TEXT]
+    ptx_cases.py BUILD_DIR [ARTIFACT_DIR] [--program=COMMAND [--capability=N]] [--only=TEXT]
 
 Every case runs with late asynchronous operations and again with early ones and another order of warps. --program runs the
-cases once through another command that takes the same options: a launcher over a CUDA driver.
+cases once through another command that takes the same options: qvl-ptxrun over a CUDA driver, whose GPU has compute capability
+N (90 for 9.0). tools/ci/gpu-check.sh does that.
 """
 import argparse
 import importlib.util
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -19,6 +21,12 @@ PTX = SOURCE / "test/ptx"
 MODES = {"late": ["--async=late"], "early": ["--async=early", "--seed=7"]}
 sys.path.insert(0, str(PTX))
 import cases as ptx  # noqa: E402
+
+
+def runs_on(capability, file):
+    """Whether a GPU of this compute capability takes the file's target: sm_90a is for 9.0 alone, sm_80 for 8.0 and later."""
+    number, specific = re.search(r"^\.target sm_(\d+)(a?)", file.read_text(), re.MULTILINE).groups()
+    return capability == int(number) if specific else capability >= int(number)
 
 
 def load_cases():
@@ -55,26 +63,35 @@ def check_fresh(results):
     results.add("corpus is what its generator writes", stale and f"differ: {', '.join(stale[:5])}")
 
 
+def run_cases(results, arguments, program, modes):
+    for case in load_cases():
+        if arguments.only not in case.name:
+            continue
+        if arguments.capability and not runs_on(arguments.capability, case.file):
+            results.skip(case.name, f"the GPU has compute capability {arguments.capability / 10}; see .target of {case.file.name}")
+            continue
+        for mode, options in modes.items():
+            results.add(f"{case.name} {mode}".rstrip(), ptx.check(case, program, options))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build_dir", type=pathlib.Path)
     parser.add_argument("artifact_dir", nargs="?")
     parser.add_argument("--program", help="run the cases through this command instead of the simulator")
+    parser.add_argument("--capability", type=int, help="compute capability of the GPU behind --program")
     parser.add_argument("--only", default="", help="only cases with this text in their names")
     arguments = parser.parse_args()
     results = Results()
     simulator = arguments.build_dir / "bin/qvl-ptxsim"
-    if not arguments.program and not simulator.exists():
-        results.skip("all cases", f"{simulator} is not built")
-    else:
-        program = shlex.split(arguments.program) if arguments.program else [simulator]
-        modes = {"": []} if arguments.program else MODES
-        if not arguments.program and not arguments.only:
+    if arguments.program:
+        run_cases(results, arguments, shlex.split(arguments.program), {"": []})
+    elif simulator.exists():
+        if not arguments.only:
             check_fresh(results)
-        for case in load_cases():
-            if arguments.only in case.name:
-                for mode, options in modes.items():
-                    results.add(f"{case.name} {mode}".rstrip(), ptx.check(case, program, options))
+        run_cases(results, arguments, [simulator], MODES)
+    else:
+        results.skip("all cases", f"{simulator} is not built")
     print(f"{results.passed} passed, {results.failed} failed, {results.skipped} skipped")
     return 1 if results.failed else 0
 

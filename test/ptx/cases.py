@@ -54,6 +54,14 @@ class Case(NamedTuple):
     cluster: Optional[tuple] = None
 
 
+class Run(NamedTuple):
+    """How a run ended; `outputs` are the expected buffers by argument, none after a failure."""
+    code: int
+    error: str
+    text: str = ""
+    outputs: dict = {}
+
+
 def from_bf16(bits):
     return (np.asarray(bits, np.uint16).astype(np.uint32) << 16).view(np.float32)
 
@@ -83,7 +91,7 @@ def argument_text(argument, path):
 
 
 def run(case, program, options=()):
-    """Runs a case; returns its exit code, its stderr and the buffers that are expected, by argument."""
+    """Runs a case and reads the buffers that are expected."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         command = [*map(str, program), str(case.file), f"--kernel={case.kernel}", f"--grid={numbers(case.grid)}",
@@ -97,11 +105,11 @@ def run(case, program, options=()):
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
-            return -1, f"no end after {TIMEOUT_SECONDS} s", {}
-        outputs = {}
-        if done.returncode == 0:
-            outputs = {index: np.load(folder / f"out{index}.npy") for index in case.expected}
-        return done.returncode, done.stderr.decode(errors="replace").strip(), outputs
+            return Run(-1, f"no end after {TIMEOUT_SECONDS} s")
+        error, text = done.stderr.decode(errors="replace").strip(), done.stdout.decode(errors="replace")
+        if done.returncode != 0:
+            return Run(done.returncode, error, text)
+        return Run(0, error, text, {index: np.load(folder / f"out{index}.npy") for index in case.expected})
 
 
 def difference(got, expected):
@@ -130,11 +138,16 @@ def difference(got, expected):
 
 def check(case, program, options=()):
     """Runs a case and compares; returns what is wrong, or nothing."""
-    code, error, outputs = run(case, program, options)
-    if code != 0:
-        return f"exit code {code}: {error}"
+    done = run(case, program, options)
+    if done.code != 0:
+        return f"exit code {done.code}: {done.error}"
+    return differences(case, done)
+
+
+def differences(case, done):
+    """Says how the results of a run differ from what the case expects, or nothing."""
     for index, expected in case.expected.items():
-        wrong = difference(outputs[index], expected)
+        wrong = difference(done.outputs[index], expected)
         if wrong:
             return f"argument {index} {wrong}"
     return None

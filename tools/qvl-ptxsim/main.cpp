@@ -89,7 +89,7 @@ void declareSimulationFlags(CLI::App &app, Options &options) {
          [&](bool late) {
            simulation.async = late ? qvlsim::AsyncMode::Late : qvlsim::AsyncMode::Early;
          });
-  choice(app, "--races", "on", "off", "Look for races (not modelled yet: changes nothing) [on]",
+  choice(app, "--races", "on", "off", "Report races and missing fences [on]",
          [&](bool on) { simulation.races = on; });
   number<std::uint64_t>(app, "--seed", "Order in which warps run; 0 is ascending [0]",
                         simulation.seed, 0, kMax);

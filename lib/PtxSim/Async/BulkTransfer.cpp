@@ -2,12 +2,24 @@
 
 #include "Async/Mbarrier.h"
 #include "Exec/Cluster.h"
+#include "Exec/Lanes.h"
 #include "Memory/AddressSpaces.h"
 #include "absl/strings/str_format.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace qvlsim {
+
+namespace {
+
+bool hasEnded(const Cta &cta) {
+  return std::all_of(cta.warps.begin(), cta.warps.end(),
+                     [](const auto &warp) { return warp->state == Warp::State::Done; });
+}
+
+} // namespace
 
 bool BulkStore::finishRead() {
   if (wasRead)
@@ -41,15 +53,25 @@ bool issueBulkStore(std::shared_ptr<BulkStore> store) {
   return true;
 }
 
+bool observeBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t mbarrier) {
+  return !warp.observer() || warp.observer()->asyncIssueTowards(warp, i, 1u << lane, mbarrier);
+}
+
 bool issueBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t mbarrier,
-                   std::uint64_t bytes, std::uint64_t operation, std::function<bool()> perform) {
+                   std::uint64_t bytes, std::function<bool()> perform) {
   if (findMbarrier(warp, i, lane, mbarrier) == nullptr)
     return false;
-  auto complete = [&warp, &i, lane, mbarrier, bytes, operation, perform = std::move(perform)] {
+  auto complete = [&warp, &i, lane, mbarrier, bytes, perform = std::move(perform)] {
+    if (hasEnded(*warp.cluster().ctas[mbarrier >> kSharedRankShift])) {
+      warp.fail(i, FaultKind::AsyncGroupMisuse, lane,
+                "all threads of the destination's CTA have exited before the copy has landed: wait "
+                "for its mbarrier");
+      return false;
+    }
     if (!perform())
       return false;
     if (AccessObserver *observer = warp.observer())
-      observer->mbarrierComplete(warp.cluster(), mbarrier, operation);
+      observer->asyncCompleteTowards(warp.cluster(), mbarrier);
     warp.cluster().notify();
     return addTransactions(warp, i, lane, mbarrier, -static_cast<std::int64_t>(bytes));
   };
@@ -71,6 +93,27 @@ bool resolveMbarrier(Warp &warp, const Instruction &i, unsigned lane, std::uint6
   return false;
 }
 
+bool forMulticastTargets(Warp &warp, const Instruction &i, unsigned lane, const Operand &mask,
+                         std::uint64_t shared, std::uint64_t mbarrier,
+                         const std::function<bool(std::uint64_t, std::uint64_t)> &load) {
+  const std::uint32_t ranks = readLane<std::uint32_t>(warp, mask, lane) & 0xFFFFu;
+  const std::size_t ctas = warp.cluster().ctas.size();
+  if (ranks == 0 || ranks >> ctas) {
+    warp.fail(i, FaultKind::IllegalInstructionUse, lane,
+              absl::StrFormat("multicast mask %#x in a cluster of %d CTAs", ranks, ctas));
+    return false;
+  }
+  constexpr std::uint64_t kOffset = (std::uint64_t{1} << kSharedRankShift) - 1;
+  const std::uint64_t window = shared >= kSharedWindow ? kSharedWindow : 0;
+  for (std::uint32_t rest = ranks; rest; rest &= rest - 1) {
+    const std::uint64_t base = static_cast<std::uint64_t>(std::countr_zero(rest))
+                               << kSharedRankShift;
+    if (!load(base | ((shared - window) & kOffset), base | (mbarrier & kOffset)))
+      return false;
+  }
+  return true;
+}
+
 void poisonRange(const RangeAccess &range, std::uint64_t bytes) {
   std::memset(range.data, 0xFF, bytes);
   if (range.initialised != nullptr)
@@ -88,17 +131,19 @@ bool requireInitialised(Warp &warp, const Instruction &i, unsigned lane, const R
   return false;
 }
 
-bool observeBulk(Warp &warp, const Instruction &i, AccessKind kind, const RangeAccess &range,
-                 std::uint64_t bytes, std::uint64_t operation, Proxy proxy) {
+bool observeBulk(Warp &warp, const Instruction &i, unsigned lane, AccessKind kind,
+                 const RangeAccess &range, std::uint64_t bytes, const Completion *completion,
+                 Proxy proxy) {
   if (!warp.observer() || (range.space != StateSpace::Shared && range.space != StateSpace::Global))
     return true;
   return warp.observer()->bulkAccess(warp, i,
                                      {.kind = kind,
                                       .proxy = proxy,
                                       .space = range.space,
+                                      .lanes = 1u << lane,
                                       .address = range.address,
                                       .bytes = bytes,
-                                      .operation = operation});
+                                      .completion = completion});
 }
 
 } // namespace qvlsim

@@ -42,14 +42,24 @@ struct BulkGroups : Extension {
 /// latest when the cluster ends. False after Warp::fail.
 bool issueBulkStore(std::shared_ptr<BulkStore> store);
 
-/// Starts a copy that completes `bytes` transactions of an mbarrier (rank << 24 | offset) after
-/// `perform`. False after Warp::fail.
+/// Tells the observer that a copy starts which completes on the mbarrier (rank << 24 | offset).
+bool observeBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t mbarrier);
+
+/// Starts that copy: completes `bytes` transactions of the mbarrier after `perform`. False after
+/// Warp::fail.
 bool issueBulkLoad(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t mbarrier,
-                   std::uint64_t bytes, std::uint64_t operation, std::function<bool()> perform);
+                   std::uint64_t bytes, std::function<bool()> perform);
 
 /// The own CTA's mbarrier (or one of the cluster) that an operand of one lane names, normalised.
 bool resolveMbarrier(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t address,
                      StateSpace space, std::uint64_t &normalised);
+
+/// Calls load(shared address, mbarrier), both as rank << 24 | offset, for each CTA of the multicast
+/// mask in an operand: the offsets are the same in all of them. False after Warp::fail, as for a
+/// mask that names no CTA or one that the cluster does not have.
+bool forMulticastTargets(Warp &warp, const Instruction &i, unsigned lane, const Operand &mask,
+                         std::uint64_t shared, std::uint64_t mbarrier,
+                         const std::function<bool(std::uint64_t, std::uint64_t)> &load);
 
 /// Marks a destination as poisoned until the copy lands (late mode).
 void poisonRange(const RangeAccess &range, std::uint64_t bytes);
@@ -58,8 +68,9 @@ void poisonRange(const RangeAccess &range, std::uint64_t bytes);
 bool requireInitialised(Warp &warp, const Instruction &i, unsigned lane, const RangeAccess &range,
                         std::uint64_t bytes);
 
-/// Tells the observer of one range of an operation.
-bool observeBulk(Warp &warp, const Instruction &i, AccessKind kind, const RangeAccess &range,
-                 std::uint64_t bytes, std::uint64_t operation, Proxy proxy = Proxy::Async);
+/// Tells the observer of one range of an operation of the lane; null: an access at its issue.
+bool observeBulk(Warp &warp, const Instruction &i, unsigned lane, AccessKind kind,
+                 const RangeAccess &range, std::uint64_t bytes, const Completion *completion,
+                 Proxy proxy = Proxy::Async);
 
 } // namespace qvlsim

@@ -34,7 +34,7 @@ void completePhase(Warp &warp, std::uint64_t address, Mbarrier &barrier) {
   if (barrier.pending != 0 || barrier.transactions != 0)
     return;
   if (AccessObserver *observer = warp.observer())
-    observer->mbarrierPhaseEnd(warp.cluster(), address, barrier.phase);
+    observer->mbarrierPhaseEnd(warp.cluster(), address);
   ++barrier.phase;
   barrier.pending = barrier.expected;
   warp.cluster().notify();
@@ -114,6 +114,21 @@ bool addTransactions(Warp &warp, const Instruction &i, unsigned lane, std::uint6
                                 barrier->transactions, kMbarrierLimit));
   completePhase(warp, address, *barrier);
   return true;
+}
+
+std::string describeMbarrierWait(const Warp &warp) {
+  const std::uint64_t address = warp.wait.object;
+  Cta &cta = *warp.cluster().ctas[address >> kSharedRankShift];
+  const auto &table = cta.extension<MbarrierTable>(ExtensionSlot::Mbarrier).byOffset;
+  std::string text = absl::StrFormat("the mbarrier at shared offset %d of CTA rank %d",
+                                     offsetOf(address), address >> kSharedRankShift);
+  const auto found = table.find(offsetOf(address));
+  if (found == table.end())
+    return text + ", which is no longer there";
+  const Mbarrier &barrier = found->second;
+  return text + absl::StrFormat(": phase %d (parity %d) lacks %d of %d arrivals and %d bytes",
+                                barrier.phase, barrier.phase & 1, barrier.pending, barrier.expected,
+                                barrier.transactions);
 }
 
 std::uint64_t mbarrierToken(const Mbarrier &barrier) {

@@ -46,6 +46,9 @@ bool arriveMbarrier(Warp &warp, const Instruction &i, unsigned lane, std::uint64
 bool addTransactions(Warp &warp, const Instruction &i, unsigned lane, std::uint64_t address,
                      std::int64_t bytes);
 
+/// WarpWait::describe of a warp that waits for the phase of an mbarrier.
+std::string describeMbarrierWait(const Warp &warp);
+
 /// The state word of an arrival: the phase, and the pending count for mbarrier.pending_count.
 std::uint64_t mbarrierToken(const Mbarrier &barrier);
 

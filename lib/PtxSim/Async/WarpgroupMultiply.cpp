@@ -4,6 +4,7 @@
 #include "Exec/Lanes.h"
 #include "Isa/FragmentLayout.h"
 #include "Isa/MatrixElements.h"
+#include "Isa/TileMultiply.h"
 #include "absl/strings/str_format.h"
 
 #include <algorithm>
@@ -116,19 +117,6 @@ void readFragment(const Warp &warp, const Instruction &i, const WarpgroupForm &f
   }
 }
 
-/// K ascending from zero, as in mma.sync; columns in strips that stay in registers.
-template <typename T> void multiply(Operands<T> &tile, unsigned n, unsigned k) {
-  constexpr unsigned kStrip = 8;
-  for (unsigned r = 0; r < kRows; ++r)
-    for (unsigned start = 0; start < n; start += kStrip) {
-      T sum[kStrip] = {};
-      for (unsigned at = 0; at < k; ++at)
-        for (unsigned c = 0; c < kStrip; ++c)
-          sum[c] += tile.a[r][at] * tile.b[at][start + c];
-      std::copy(sum, sum + kStrip, &tile.sum[r][start]);
-    }
-}
-
 std::uint32_t accumulated(const WarpgroupForm &form, std::uint32_t old, const float *sum,
                           bool accumulate) {
   if (form.result == Type::F32)
@@ -167,7 +155,8 @@ bool perform(Warp &warp, const WarpgroupForm &form, const PendingMultiply &pendi
   if (!readShared<T>(warp, i, 'B', form.b, operandB(form, pending.descriptorB),
                      [&](unsigned mn, unsigned k, T v) { tile.b[k][mn] = v; }))
     return false;
-  multiply(tile, form.n, form.k);
+  multiplyTiles(TileProduct<T>{tile.a[0], kMaxK, tile.b[0], kMaxN, tile.sum[0], kMaxN, kRows,
+                               form.n, form.k});
   const unsigned bits = form.result == Type::F16 ? 16 : 32;
   for (unsigned q = 0; q < i.destinations; ++q) {
     auto *lanes = laneArray<std::uint32_t>(warp, i.operands[q]);

@@ -3,7 +3,7 @@
 //   QVL_PTXSIM_ASYNC=late|early  when asynchronous copies and matrix operations take effect [late]
 //   QVL_PTXSIM_SEED=N            order of warps; 0 is ascending [0]
 //   QVL_PTXSIM_THREADS=N         host threads of one launch; 0 is all, 1 is deterministic [0]
-//   QVL_PTXSIM_RACES=on|off      the happens-before checks, none of which exist yet [on]
+//   QVL_PTXSIM_RACES=on|off      reports of races and missing fences [on]
 //   QVL_PTXSIM_MEMORY=BYTES      memory of the device [8589934592]
 //   QVL_PTXSIM_FAIL=N:E          call N after cuInit, which is call 1, returns the CUresult E;
 //   calls that give something back
@@ -24,7 +24,7 @@ struct Configuration {
   AsyncMode async = AsyncMode::Late;
   std::uint64_t seed = 0;
   std::uint32_t threads = 0;
-  bool races = true;
+  bool races = true; // LaunchOptions::races
   std::uint64_t memory = std::uint64_t{8} << 30;
   std::uint64_t failingCall = 0; // 0: none
   qvlcuda::CUresult failure = qvlcuda::CUDA_SUCCESS;

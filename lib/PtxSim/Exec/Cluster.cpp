@@ -1,5 +1,6 @@
 #include "Exec/Cluster.h"
 
+#include "Exec/Deadlock.h"
 #include "Exec/Interpreter.h"
 #include "Exec/LaunchState.h"
 #include "absl/strings/str_format.h"
@@ -96,31 +97,12 @@ bool Cluster::runWarps(bool &ran, bool &polled) {
   return true;
 }
 
-Step Cluster::reportDeadlock() {
-  std::string who;
-  const Warp *first = nullptr;
-  unsigned waiting = 0;
+bool Cluster::endCtas() {
   for (const auto &cta : ctas)
-    for (const auto &warp : cta->warps) {
-      if (warp->state == Warp::State::Done)
-        continue;
-      ++waiting;
-      if (first == nullptr && warp->waitingAt != nullptr)
-        first = warp.get();
-      if (waiting <= 4 && warp->waitingAt != nullptr)
-        who += absl::StrFormat("%s warp %d of CTA (%d,%d,%d) at line %d", who.empty() ? "" : ",",
-                               warp->index(), cta->block.x, cta->block.y, cta->block.z,
-                               warp->waitingAt->line);
-    }
-  if (first == nullptr)
-    first = order_.front();
-  const Instruction *at = first->waitingAt;
-  if (at == nullptr)
-    at = &launch_.kernel->code.front();
-  unsigned lane = static_cast<unsigned>(std::countr_zero(first->active() | 0x80000000U));
-  return const_cast<Warp *>(first)->fail(
-      *at, FaultKind::Deadlock, lane,
-      absl::StrFormat("%d warps wait and nothing can wake them:%s", waiting, who));
+    for (const auto &extension : cta->extensions)
+      if (extension && !extension->end(*cta))
+        return false;
+  return true;
 }
 
 Cluster::Progress Cluster::run() {
@@ -146,7 +128,7 @@ Cluster::Progress Cluster::run() {
       while (!pending.empty())
         if (!pending.completeOne())
           return Progress::Failed;
-      return Progress::Finished;
+      return endCtas() ? Progress::Finished : Progress::Failed;
     }
     if (ran || epoch_ != before) {
       idleRounds_ = 0;
@@ -158,7 +140,7 @@ Cluster::Progress Cluster::run() {
         return Progress::Failed;
       notify();
     } else {
-      reportDeadlock();
+      reportDeadlock(*this);
       return Progress::Failed;
     }
     if (rounds >= kSpinRounds)

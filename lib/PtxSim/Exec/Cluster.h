@@ -50,7 +50,8 @@ public:
 
 private:
   bool runWarps(bool &ran, bool &polled);
-  Step reportDeadlock();
+  /// What families check once all warps are done; false after a fault.
+  bool endCtas();
 
   LaunchState &launch_;
   std::uint64_t index_;

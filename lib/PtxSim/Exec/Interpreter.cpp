@@ -94,6 +94,9 @@ bool step(Warp &warp, const Instruction &i, bool verbose, bool &ok) {
     if (warp.launch().options.count)
       count(warp, i, mask);
   }
+  if (i.touchesMatrix && warp.observer() != nullptr &&
+      !warp.observer()->matrixRegisterAccess(warp, i, mask))
+    return ok = false;
   LaneMask complete = mask;
   if (!checkSources(warp, i, mask, complete))
     return ok = false;
@@ -112,7 +115,7 @@ bool step(Warp &warp, const Instruction &i, bool verbose, bool &ok) {
   case Step::Retry:
     warp.state = Warp::State::Waiting;
     warp.waitEpoch = warp.cluster().epoch();
-    warp.waitingAt = &i;
+    warp.wait.at = &i;
     return false;
   case Step::Jump:
     return true;

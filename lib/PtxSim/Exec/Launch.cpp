@@ -119,9 +119,6 @@ LaunchResult refused(const LaunchState &launch, std::string_view kernel, std::st
 
 } // namespace
 
-// TODO(#5): the model of happens-before. Until it is there, LaunchOptions::races changes nothing.
-std::unique_ptr<AccessObserver> makeRaceObserver(LaunchState &) { return nullptr; }
-
 void LaunchState::report(Fault f) {
   std::lock_guard lock(faultMutex);
   if (!fault)
@@ -160,7 +157,7 @@ LaunchResult launch(const ModuleInstance &instance, std::string_view kernel,
   state.memory = memory.snapshot();
   fillLaunchBank(state);
   if (options.races)
-    state.observer = makeRaceObserver(state);
+    state.observer = makeRaceObserver();
   Counts counts = runClusters(state);
   return {std::move(state.fault), counts};
 }

@@ -42,7 +42,7 @@ struct LaunchState {
   void report(Fault f);
 };
 
-/// Makes the observer that LaunchOptions::races asks for; none so far.
-std::unique_ptr<AccessObserver> makeRaceObserver(LaunchState &launch);
+/// The observer that LaunchOptions::races asks for.
+std::unique_ptr<AccessObserver> makeRaceObserver();
 
 } // namespace qvlsim

@@ -14,6 +14,7 @@
 namespace qvlsim {
 
 class Cluster;
+class Cta;
 
 class PendingOperations {
 public:
@@ -38,9 +39,20 @@ private:
 /// family derives from this, and finds its own object through an index of ExtensionSlot.
 struct Extension {
   virtual ~Extension() = default;
+  /// Of a CTA: its last warp has ended. False after Warp::fail.
+  virtual bool end(Cta &) { return true; }
 };
 
 /// One slot per family that needs state; add a name for a new one.
-enum class ExtensionSlot : unsigned { Barrier, AsyncCopy, Mbarrier, Bulk, Matrix, Races, Count };
+enum class ExtensionSlot : unsigned {
+  Barrier,
+  AsyncCopy,
+  Mbarrier,
+  Bulk,
+  Matrix,
+  Registers,
+  Races,
+  Count
+};
 
 } // namespace qvlsim

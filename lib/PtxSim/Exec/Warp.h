@@ -16,6 +16,7 @@
 namespace qvlsim {
 
 class Cta;
+class Warp;
 class Cluster;
 class AccessObserver;
 struct LaunchState;
@@ -51,6 +52,14 @@ struct StackEntry {
   std::uint32_t frame = 0; // index into Warp::frames
 };
 inline constexpr std::uint32_t kNoReconvergence = 0xFFFFFFFFu;
+
+/// What a warp waits for, as the report of a deadlock tells it.
+struct WarpWait {
+  const Instruction *at = nullptr;
+  /// Names the object and what it lacks; null: only the instruction is known.
+  std::string (*describe)(const Warp &) = nullptr;
+  std::uint64_t object = 0; // of `describe`: number of a barrier, address of an mbarrier
+};
 
 class Warp {
 public:
@@ -108,8 +117,8 @@ public:
   std::vector<StackEntry> stack;
   std::vector<Frame> frames;
   std::array<std::unique_ptr<Extension>, static_cast<unsigned>(ExtensionSlot::Count)> extensions;
-  LaneMask carry = 0;                     // the condition code of add.cc and its relatives
-  const Instruction *waitingAt = nullptr; // of a waiting warp, for diagnoses
+  LaneMask carry = 0; // the condition code of add.cc and its relatives
+  WarpWait wait;
 
   void start(Cta &cta, unsigned index, LaneMask threads);
   /// Makes the frame of the top of the stack current.

@@ -50,17 +50,21 @@ template <typename T> T integerOp(U32 op, T old, T b) {
   }
 }
 
-/// The new value of one element of up to 8 bytes.
-U64 update(const Instruction &i, U64 old, U64 b, U64 c) {
+/// add.f32: on global memory subnormal operands and results become zero, on shared memory they
+/// stay.
+U32 addFloats(U32 old, U32 b, bool global) {
+  const auto x = std::bit_cast<float>(old), y = std::bit_cast<float>(b);
+  return std::bit_cast<U32>(canonical(global ? flushed(flushed(x) + flushed(y)) : x + y));
+}
+
+/// The new value of one element of up to 8 bytes; `global`: it lies in global memory.
+U64 update(const Instruction &i, bool global, U64 old, U64 b, U64 c) {
   const U32 op = i.variant;
   if (op == CasOp)
     return old == b ? c : old;
   switch (i.type) {
-  case Type::F32: {
-    auto sum =
-        std::bit_cast<float>(static_cast<U32>(old)) + std::bit_cast<float>(static_cast<U32>(b));
-    return std::bit_cast<U32>(canonical(i.flushSubnormals ? flushed(sum) : sum));
-  }
+  case Type::F32:
+    return addFloats(static_cast<U32>(old), static_cast<U32>(b), global);
   case Type::F64:
     return std::bit_cast<U64>(std::bit_cast<double>(old) + std::bit_cast<double>(b));
   case Type::F16:
@@ -113,11 +117,12 @@ Step atomicHandler(Warp &warp, const Instruction &i, LaneMask mask) {
     return Step::Fault;
   forLanes(mask, [&](unsigned lane) {
     U64 olds[8];
+    const bool global = access.regions[lane] != nullptr;
     for (unsigned k = 0; k < i.elements; ++k) {
       U64 b = readLane64(warp, sources[1 + k], lane),
           c = i.variant == CasOp ? readLane64(warp, sources[2], lane) : 0;
       std::byte *at = access.data[lane] + std::size_t{k} * i.elementBytes;
-      auto fn = [&](U64 old) { return update(i, old, b, c); };
+      auto fn = [&](U64 old) { return update(i, global, old, b, c); };
       olds[k] = i.elementBytes == 8   ? exchange<U64>(at, fn)
                 : i.elementBytes == 4 ? exchange<U32>(at, fn)
                                       : exchange<std::uint16_t>(at, fn);
@@ -248,8 +253,6 @@ absl::Status decodeAtomic(Decoder &d, bool reduction) {
   d.out.elementBytes = static_cast<std::uint8_t>(byteSize(d.out.type));
   if (d.out.elements > 1 && (!isFloat(d.out.type) || d.out.elementBytes * d.out.elements > 16))
     d.fail("a vector of this length and type does not exist");
-  // add.f32 on global memory flushes subnormals, on shared memory it keeps them.
-  d.out.flushSubnormals = d.out.type == Type::F32 && space == StateSpace::Global;
   const Type reg = registerType(d.out.type);
   std::size_t at = 0;
   if (!reduction)

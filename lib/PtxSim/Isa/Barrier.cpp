@@ -19,10 +19,13 @@ enum class BarrierOp : std::uint32_t { Sync, Arrive, ReduceAnd, ReduceOr, Reduce
 
 unsigned firstLane(LaneMask mask) { return static_cast<unsigned>(std::countr_zero(mask)); }
 
-/// Whether all arrived that are expected; a barrier without a count expects the living threads.
+/// A barrier without a count expects the living threads.
+std::uint32_t expectedThreads(const Cta &cta, const NamedBarrier &barrier) {
+  return barrier.expected == kAllLanes ? cta.liveThreads() : barrier.expected;
+}
+
 bool complete(const Cta &cta, const NamedBarrier &barrier) {
-  std::uint32_t expected = barrier.expected == kAllLanes ? cta.liveThreads() : barrier.expected;
-  return barrier.arrived >= expected;
+  return barrier.arrived >= expectedThreads(cta, barrier);
 }
 
 void release(Cta &cta, NamedBarrier &barrier) {
@@ -78,6 +81,14 @@ bool arrive(Warp &warp, const Instruction &i, LaneMask mask, std::uint32_t id,
   return true;
 }
 
+/// WarpWait::describe.
+std::string describeWait(const Warp &warp) {
+  const Cta &cta = warp.cta();
+  const NamedBarrier &barrier = cta.barriers[warp.wait.object];
+  return absl::StrFormat("barrier %d: %d of %d threads have arrived", warp.wait.object,
+                         barrier.arrived, expectedThreads(cta, barrier));
+}
+
 std::uint32_t uniform(Warp &warp, const Operand &o, LaneMask mask) {
   return readLane<std::uint32_t>(warp, o, firstLane(mask));
 }
@@ -117,8 +128,10 @@ Step barrierHandler(Warp &warp, const Instruction &i, LaneMask mask) {
     wait.waiting = false;
     return Step::Next;
   }
-  if (barrier.generation == wait.generation)
+  if (barrier.generation == wait.generation) {
+    warp.wait = {&i, describeWait, id};
     return Step::Retry;
+  }
   wait.waiting = false;
   if (warp.observer() != nullptr && !warp.observer()->barrierLeave(warp, i, mask, id))
     return Step::Fault;

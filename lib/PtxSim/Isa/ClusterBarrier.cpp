@@ -67,14 +67,30 @@ Step arrive(Warp &warp, const Instruction &i, LaneMask mask) {
   if (own.owed & mask)
     return misuse(warp, i, own.owed & mask,
                   "the thread arrives again before barrier.cluster.wait for its last arrival");
-  if (warp.observer() && !warp.observer()->clusterArrive(warp, i, mask, i.ordering))
+  const std::uint64_t generation = completedOf(warp.cluster());
+  if (warp.observer() && !warp.observer()->clusterArrive(warp, i, mask, i.ordering, generation))
     return Step::Fault;
   own.arrived |= mask;
   own.owed |= mask;
-  const std::uint64_t generation = completedOf(warp.cluster());
   forLanes(mask, [&](unsigned lane) { own.generation[lane] = generation; });
   completeIfAllArrived(warp.cluster());
   return Step::Next;
+}
+
+/// WarpWait::describe.
+std::string describeWait(const Warp &warp) {
+  int arrived = 0, threads = 0;
+  std::string missing;
+  for (const auto &cta : warp.cluster().ctas)
+    for (const auto &member : cta->warps) {
+      const LaneMask there = arrivalOf(*member).arrived & member->live();
+      arrived += std::popcount(there);
+      threads += std::popcount(member->live());
+      if (there != member->live() && missing.empty())
+        missing = absl::StrFormat(", warp %d of CTA rank %d has not", member->index(), cta->rank);
+    }
+  return absl::StrFormat("the cluster barrier: %d of %d threads have arrived%s", arrived, threads,
+                         missing);
 }
 
 Step wait(Warp &warp, const Instruction &i, LaneMask mask) {
@@ -89,10 +105,12 @@ Step wait(Warp &warp, const Instruction &i, LaneMask mask) {
   LaneMask early = 0;
   forLanes(mask,
            [&](unsigned lane) { early |= own.generation[lane] >= completed ? 1u << lane : 0u; });
-  if (early)
+  if (early) {
+    warp.wait.describe = describeWait;
     return Step::Retry;
+  }
   own.owed &= ~mask;
-  if (warp.observer() && !warp.observer()->clusterWait(warp, i, mask, i.ordering))
+  if (warp.observer() && !warp.observer()->clusterWait(warp, i, mask, completed - 1))
     return Step::Fault;
   return Step::Next;
 }

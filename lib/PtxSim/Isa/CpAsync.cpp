@@ -32,6 +32,7 @@ struct Copy {
 struct CopyQueue : Extension {
   std::deque<Copy> copies;
   std::array<std::uint32_t, kWarpSize> committed{}; // groups: number of the one being filled
+  std::uint64_t lastOperation = 0;
 };
 
 CopyQueue &queueOf(Warp &warp) { return warp.extension<CopyQueue>(ExtensionSlot::AsyncCopy); }
@@ -67,9 +68,10 @@ bool perform(Warp &warp, Copy &copy, LaneMask lanes) {
   return true;
 }
 
-/// Completes copies of `lanes` in groups below committed - `inFlight`; `open` takes all.
+/// Completes copies of `lanes` in groups below committed - `inFlight`; `open` takes all. `wait`:
+/// the lanes wait for them.
 bool completeGroups(Warp &warp, const Instruction &i, LaneMask lanes, std::uint32_t inFlight,
-                    bool open) {
+                    bool open, bool wait) {
   CopyQueue &queue = queueOf(warp);
   for (Copy &copy : queue.copies) {
     LaneMask ready = 0;
@@ -82,7 +84,8 @@ bool completeGroups(Warp &warp, const Instruction &i, LaneMask lanes, std::uint3
       continue;
     if (warp.cluster().lateAsync() ? !perform(warp, copy, ready) : (copy.pending &= ~ready, false))
       return false;
-    if (warp.observer() && !warp.observer()->asyncWait(warp, i, ready, copy.operation))
+    if (wait && warp.observer() &&
+        !warp.observer()->asyncWait(warp, i, ready, AsyncGroup::Copy, copy.operation, false))
       return false;
   }
   while (!queue.copies.empty() && queue.copies.front().pending == 0)
@@ -135,26 +138,39 @@ bool observeCopy(Warp &warp, const Instruction &i, LaneMask mask, Copy &copy) {
   AccessObserver *observer = warp.observer();
   if (observer == nullptr)
     return true;
-  copy.operation = observer->asyncIssue(warp, i, mask);
+  copy.operation = queueOf(warp).lastOperation =
+      observer->asyncIssue(warp, i, mask, AsyncGroup::Copy);
+  const Completion completion{.group = AsyncGroup::Copy};
+  LaneMask whole = 0;
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
     const auto lane = static_cast<unsigned>(std::countr_zero(rest));
-    // cp.async belongs to the generic proxy.
-    BulkAccess access{.kind = AccessKind::Read,
-                      .proxy = Proxy::Generic,
-                      .space = StateSpace::Global,
-                      .address = copy.from.addresses[lane],
-                      .bytes = copy.sourceBytes[lane],
-                      .operation = copy.operation};
-    if (access.bytes != 0 && !observer->bulkAccess(warp, i, access))
-      return false;
-    access.kind = AccessKind::Write;
-    access.space = StateSpace::Shared;
-    access.address = copy.to.addresses[lane];
-    access.bytes = copy.to.bytes;
-    if (!observer->bulkAccess(warp, i, access))
+    const std::uint32_t count = copy.sourceBytes[lane];
+    if (count == i.elementBytes)
+      whole |= 1u << lane;
+    else if (count != 0 && !observer->bulkAccess(warp, i,
+                                                 {.kind = AccessKind::Read,
+                                                  .proxy = Proxy::Generic,
+                                                  .space = StateSpace::Global,
+                                                  .lanes = 1u << lane,
+                                                  .address = copy.from.addresses[lane],
+                                                  .bytes = count,
+                                                  .completion = &completion}))
       return false;
   }
-  return true;
+  // cp.async belongs to the generic proxy.
+  WarpAccess access{.kind = AccessKind::Read,
+                    .space = StateSpace::Global,
+                    .mask = whole,
+                    .bytes = i.elementBytes,
+                    .addresses = copy.from.addresses.data(),
+                    .completion = &completion};
+  if (whole != 0 && !observer->access(warp, i, access))
+    return false;
+  access.kind = AccessKind::Write;
+  access.space = StateSpace::Shared;
+  access.mask = mask;
+  access.addresses = copy.to.addresses.data();
+  return observer->access(warp, i, access);
 }
 
 Step copyAsync(Warp &warp, const Instruction &i, LaneMask mask) {
@@ -187,7 +203,8 @@ Step commitGroup(Warp &warp, const Instruction &, LaneMask mask) {
 }
 
 Step waitGroup(Warp &warp, const Instruction &i, LaneMask mask) {
-  const bool ok = completeGroups(warp, i, mask, static_cast<std::uint32_t>(i.immediate), i.variant);
+  const bool ok =
+      completeGroups(warp, i, mask, static_cast<std::uint32_t>(i.immediate), i.variant, true);
   return ok ? Step::Next : Step::Fault;
 }
 
@@ -210,11 +227,10 @@ Step arriveWhenCopied(Warp &warp, const Instruction &i, LaneMask mask) {
       return Step::Fault;
     if (!i.variant && barrier->pending++ >= kMbarrierLimit)
       return warp.fail(i, FaultKind::MbarrierMisuse, lane, "the pending count overflows");
-    const auto arrive = [&warp, &i, lane, address] {
+    const auto arrive = [&warp, &i, lane, address, last = queueOf(warp).lastOperation] {
       const LaneMask self = 1u << lane;
-      return completeGroups(warp, i, self, 0, true) &&
-             (!warp.observer() || warp.observer()->mbarrierArrive(warp, i, self, address,
-                                                                  Ordering::Release, Scope::Cta)) &&
+      return completeGroups(warp, i, self, 0, true, false) &&
+             (!warp.observer() || warp.observer()->asyncArrive(warp, i, self, address, last)) &&
              arriveMbarrier(warp, i, lane, address, {});
     };
     if (warp.cluster().lateAsync())

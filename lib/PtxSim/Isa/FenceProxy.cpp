@@ -1,8 +1,7 @@
-// Fences between proxies, and instructions that only steer the machine: register counts, dependent
-// launches, prefetches, cache policies.
+// Fences between proxies, and instructions that only steer the machine: dependent launches,
+// prefetches, cache policies.
 #include "Exec/Cluster.h"
 #include "Exec/Lanes.h"
-#include "Isa/FullWarp.h"
 #include "Memory/Access.h"
 #include "Module/Decode.h"
 #include "Module/InstructionTable.h"
@@ -27,10 +26,6 @@ Step initFence(Warp &warp, const Instruction &i, LaneMask mask) {
 }
 
 Step nothing(Warp &, const Instruction &, LaneMask) { return Step::Next; }
-
-Step fullWarpNothing(Warp &warp, const Instruction &i, LaneMask mask) {
-  return requireFullWarp(warp, i, mask) ? Step::Next : Step::Fault;
-}
 
 Step cachePolicy(Warp &warp, const Instruction &i, LaneMask mask) {
   forLanes(mask, [&](unsigned lane) { writeLane(warp, i.operands[0], lane, std::uint64_t{0}); });
@@ -94,19 +89,6 @@ absl::Status decodeInitFence(Decoder &d) {
   return absl::OkStatus();
 }
 
-absl::Status decodeSetMaxRegisters(Decoder &d) {
-  d.oneOf({"inc", "dec"});
-  d.oneOf({"sync"});
-  d.oneOf({"aligned"});
-  d.oneOf({"u32"});
-  d.expectOperands(1);
-  if (d.constant(0, 24, 256) % 8 != 0)
-    d.fail("setmaxnreg: the count is a multiple of 8 from 24 to 256");
-  d.out.instructionClass = InstructionClass::Control;
-  d.out.handler = fullWarpNothing;
-  return absl::OkStatus();
-}
-
 /// Launches of the simulator follow one another, so dependencies hold already.
 absl::Status decodeGridDependency(Decoder &d) {
   d.oneOf({"launch_dependents", "wait"});
@@ -159,7 +141,6 @@ void addFenceProxyInstructions(InstructionTable &table) {
   table.add("fence.proxy.tensormap::generic", decodeProxyTensorMap);
   table.add("fence.proxy.alias", decodeProxyAlias);
   table.add("fence.mbarrier_init", decodeInitFence);
-  table.add("setmaxnreg", decodeSetMaxRegisters);
   table.add("griddepcontrol", decodeGridDependency);
   table.add("prefetch", decodePrefetch);
   table.add("prefetchu", decodePrefetchUniform);

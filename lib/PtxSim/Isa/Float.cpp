@@ -5,6 +5,7 @@
 
 #include "Isa/Dispatch.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -50,6 +51,39 @@ constexpr std::size_t sourcesOf(std::uint32_t op) {
   return op == FmaOp ? 3 : op == RcpOp || op == SqrtOp ? 1 : 2;
 }
 
+constexpr bool hasPlainLanes(std::uint32_t op) { return op <= FmaOp; }
+
+/// Bits of a result, whose NaN is the canonical one.
+std::uint32_t resultBits(float x) { return x == x ? std::bit_cast<std::uint32_t>(x) : 0x7FFFFFFFU; }
+
+/// fma.rn.f32 of all lanes. The machine's own instruction where it has one: the library's function
+/// would be called for each lane. Results go through an array, as d may be one of the sources.
+__attribute__((target_clones("arch=haswell", "default"))) void fuseLanes(std::uint32_t *d,
+                                                                         const std::uint32_t *a,
+                                                                         const std::uint32_t *b,
+                                                                         const std::uint32_t *c) {
+  std::uint32_t out[kWarpSize];
+  for (unsigned lane = 0; lane < kWarpSize; ++lane)
+    out[lane] =
+        resultBits(__builtin_fmaf(std::bit_cast<float>(a[lane]), std::bit_cast<float>(b[lane]),
+                                  std::bit_cast<float>(c[lane])));
+  std::copy(out, out + kWarpSize, d);
+}
+
+/// The operations without modifiers on a full warp, f32, in loops that the compiler vectorises.
+template <std::uint32_t kOp>
+void plainLanes(std::uint32_t *d, const std::uint32_t *a, const std::uint32_t *b,
+                const std::uint32_t *c) {
+  if constexpr (kOp == FmaOp)
+    return fuseLanes(d, a, b, c);
+  std::uint32_t out[kWarpSize];
+  for (unsigned lane = 0; lane < kWarpSize; ++lane)
+    out[lane] =
+        resultBits(apply<float, kOp>(std::bit_cast<float>(a[lane]), std::bit_cast<float>(b[lane]),
+                                     std::bit_cast<float>(c[lane])));
+  std::copy(out, out + kWarpSize, d);
+}
+
 // The loop reads and writes memory between the changes of the rounding mode, and the barriers keep
 // the compiler from moving arithmetic out of it.
 template <typename T, std::uint32_t kOp>
@@ -60,6 +94,11 @@ Step floatHandler(Warp &warp, const Instruction &i, LaneMask mask) {
   const auto *b = laneArray<T>(warp, i.operands[kSources >= 2 ? 2 : 1]);
   const auto *c = laneArray<T>(warp, i.operands[kSources >= 3 ? 3 : 1]);
   const bool directed = i.rounding != 0;
+  if constexpr (sizeof(T) == 4 && hasPlainLanes(kOp))
+    if (!directed && mask == kAllLanes && !i.flushSubnormals && !i.saturate) {
+      plainLanes<kOp>(d, a, b, c);
+      return Step::Next;
+    }
   withRounding(static_cast<Rounding>(i.rounding), [&] {
     forLanes(mask, [&](unsigned lane) {
       T x = flushIf(i, fromLane<T>(a[lane])), y = flushIf(i, fromLane<T>(b[lane])),

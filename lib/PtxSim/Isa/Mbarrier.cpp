@@ -33,13 +33,35 @@ bool locate(Warp &warp, const Instruction &i, LaneMask mask, const Operand &addr
   return true;
 }
 
+/// Calls fn(lanes, address) for the lanes of each object.
+template <typename Function>
+bool forDistinctObjects(const LaneAccess &access, LaneMask mask, Function fn) {
+  while (mask) {
+    const std::uint64_t address = access.addresses[std::countr_zero(mask)];
+    LaneMask lanes = 0;
+    forLanes(mask,
+             [&](unsigned lane) { lanes |= LaneMask{access.addresses[lane] == address} << lane; });
+    mask &= ~lanes;
+    if (!fn(lanes, address))
+      return false;
+  }
+  return true;
+}
+
+/// Tells the observer of arrivals. Before they happen: what they release has to be known when they
+/// complete a phase.
+bool observeArrivals(Warp &warp, const Instruction &i, LaneMask mask, const LaneAccess &access,
+                     Ordering ordering) {
+  AccessObserver *observer = warp.observer();
+  return observer == nullptr ||
+         forDistinctObjects(access, mask, [&](LaneMask lanes, std::uint64_t address) {
+           return observer->mbarrierArrive(warp, i, lanes, address, ordering, i.scope);
+         });
+}
+
 /// Calls fn(lane, address) for each lane until one fails.
 template <typename Function>
-Step forObjects(Warp &warp, const Instruction &i, LaneMask mask, const Operand &address,
-                Function fn) {
-  LaneAccess access;
-  if (!locate(warp, i, mask, address, access))
-    return Step::Fault;
+Step forObjects(Warp &warp, LaneMask mask, const LaneAccess &access, Function fn) {
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
     const auto lane = static_cast<unsigned>(std::countr_zero(rest));
     if (!fn(lane, access.addresses[lane]))
@@ -47,6 +69,14 @@ Step forObjects(Warp &warp, const Instruction &i, LaneMask mask, const Operand &
   }
   warp.cluster().notify();
   return Step::Next;
+}
+template <typename Function>
+Step forObjects(Warp &warp, const Instruction &i, LaneMask mask, const Operand &address,
+                Function fn) {
+  LaneAccess access;
+  if (!locate(warp, i, mask, address, access))
+    return Step::Fault;
+  return forObjects(warp, mask, access, fn);
 }
 
 Step init(Warp &warp, const Instruction &i, LaneMask mask) {
@@ -68,7 +98,11 @@ enum ArriveFlags : std::uint32_t { kDrop = 1, kNoComplete = 2, kExpect = 4, kCou
 
 /// Operands: state or sink, address, [count or transaction bytes].
 Step arrive(Warp &warp, const Instruction &i, LaneMask mask) {
-  return forObjects(warp, i, mask, i.operands[1], [&](unsigned lane, std::uint64_t address) {
+  LaneAccess access;
+  if (!locate(warp, i, mask, i.operands[1], access) ||
+      !observeArrivals(warp, i, mask, access, i.ordering))
+    return Step::Fault;
+  return forObjects(warp, mask, access, [&](unsigned lane, std::uint64_t address) {
     const Mbarrier *barrier = findMbarrier(warp, i, lane, address);
     if (barrier == nullptr)
       return false;
@@ -78,10 +112,6 @@ Step arrive(Warp &warp, const Instruction &i, LaneMask mask) {
       arrival.expect = readLane<std::uint32_t>(warp, i.operands[2], lane);
     else if (i.variant & kCount)
       arrival.count = readLane<std::uint32_t>(warp, i.operands[2], lane);
-    // Before the arrival: what it releases has to be known when it completes the phase.
-    if (warp.observer() &&
-        !warp.observer()->mbarrierArrive(warp, i, 1u << lane, address, i.ordering, i.scope))
-      return false;
     if (!arriveMbarrier(warp, i, lane, address, arrival))
       return false;
     if (i.operands[0].exists())
@@ -92,7 +122,11 @@ Step arrive(Warp &warp, const Instruction &i, LaneMask mask) {
 
 /// expect_tx (immediate 1) and complete_tx (immediate -1).
 Step transactions(Warp &warp, const Instruction &i, LaneMask mask) {
-  return forObjects(warp, i, mask, i.operands[0], [&](unsigned lane, std::uint64_t address) {
+  LaneAccess access;
+  if (!locate(warp, i, mask, i.operands[0], access) ||
+      !observeArrivals(warp, i, mask, access, Ordering::Relaxed))
+    return Step::Fault;
+  return forObjects(warp, mask, access, [&](unsigned lane, std::uint64_t address) {
     const std::int64_t bytes = readLane<std::uint32_t>(warp, i.operands[1], lane);
     return addTransactions(warp, i, lane, address, i.immediate * bytes);
   });
@@ -124,25 +158,30 @@ Step wait(Warp &warp, const Instruction &i, LaneMask mask) {
   LaneAccess access;
   if (!locate(warp, i, mask, i.operands[1], access))
     return Step::Fault;
-  LaneMask done = 0;
+  warp.wait = {};
+  LaneMask done = 0, behind = 0; // lanes whose phase has ended; those of them that saw it end
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
     const auto lane = static_cast<unsigned>(std::countr_zero(rest));
     const Mbarrier *barrier = findMbarrier(warp, i, lane, access.addresses[lane]);
     bool ended = false;
     if (barrier == nullptr || !phaseEnded(warp, i, lane, *barrier, ended))
       return Step::Fault;
-    if (!ended)
+    if (!ended) {
+      warp.wait = {&i, describeMbarrierWait, access.addresses[lane]};
       continue;
+    }
     done |= 1u << lane;
     // A fresh object passes for odd parity: no phase has ended, nothing is acquired.
-    if (warp.observer() && barrier->phase != 0 &&
-        !warp.observer()->mbarrierWait(warp, i, 1u << lane, access.addresses[lane],
-                                       barrier->phase - 1, i.ordering, i.scope))
-      return Step::Fault;
+    behind |= barrier->phase != 0 ? 1u << lane : 0;
   }
+  AccessObserver *observer = warp.observer();
+  if (observer != nullptr &&
+      !forDistinctObjects(access, behind, [&](LaneMask lanes, std::uint64_t address) {
+        return observer->mbarrierWait(warp, i, lanes, address, i.ordering, i.scope);
+      }))
+    return Step::Fault;
   if (i.operands[0].exists())
     warp.setPredicate(i.operands[0], mask, done);
-  warp.waitingAt = &i;
   return done == mask ? Step::Next : Step::Yield;
 }
 

@@ -8,10 +8,12 @@
 #include "Isa/FragmentLayout.h"
 #include "Isa/FullWarp.h"
 #include "Isa/MatrixElements.h"
+#include "Isa/TileMultiply.h"
 #include "Module/Decode.h"
 #include "Module/InstructionTable.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 namespace qvlsim {
@@ -43,38 +45,33 @@ template <typename T> struct Tile {
   alignas(64) T sum[16][8];
 };
 
-/// Multiplies; the loop over n is the one the compiler vectorises.
-template <typename T> void multiply(Tile<T> &tile, unsigned rows, unsigned depth) {
-  for (unsigned r = 0; r < rows; ++r) {
-    T sum[8] = {};
-    for (unsigned k = 0; k < depth; ++k)
-      for (unsigned n = 0; n < 8; ++n)
-        sum[n] += tile.a[r][k] * tile.b[k][n];
-    std::copy(sum, sum + 8, tile.sum[r]);
-  }
+template <typename T> void multiply(Tile<T> &tile, MatrixShape shape) {
+  multiplyTiles(
+      TileProduct<T>{tile.a[0], kMaxK, tile.b[0], 8, tile.sum[0], 8, shape.m, 8, shape.k});
 }
 
-/// Spreads A and B; widen(registerLane, out) gives the packed elements of one register.
-template <unsigned Bits, typename T, typename Widen>
+/// Spreads A and B. The four lanes of a group hold neighbours: of a row of A, of a column of B
+/// (FragmentLayout.h); widenA(lanes, out) and widenB give their elements in that order.
+template <unsigned Bits, typename T, typename WidenA, typename WidenB>
 void gather(const Warp &warp, const Instruction &i, FragmentRegisters count, Tile<T> &tile,
-            Widen widen) {
-  constexpr unsigned packed = packedElements(Bits);
+            WidenA widenA, WidenB widenB) {
+  constexpr unsigned kLanes = 4, kElements = kLanes * packedElements(Bits);
   const MatrixShape shape = shapeOf(i);
   const Operand *sources = i.operands + i.destinations;
   for (unsigned q = 0; q < count.a; ++q) {
     const auto *lanes = laneArray<std::uint32_t>(warp, sources[q]);
-    for (unsigned lane = 0; lane < kWarpSize; ++lane) {
+    for (unsigned lane = 0; lane < kWarpSize; lane += kLanes) {
       const MatrixPosition p = elementOfA(shape, Bits, lane, q, 0);
-      widen(lanes[lane], &tile.a[p.row][p.column]);
+      widenA(lanes + lane, &tile.a[p.row][p.column]);
     }
   }
   for (unsigned q = 0; q < count.b; ++q) {
     const auto *lanes = laneArray<std::uint32_t>(warp, sources[count.a + q]);
-    for (unsigned lane = 0; lane < kWarpSize; ++lane) {
-      T elements[packed];
-      widen(lanes[lane], elements);
+    for (unsigned lane = 0; lane < kWarpSize; lane += kLanes) {
+      T elements[kElements];
+      widenB(lanes + lane, elements);
       const MatrixPosition p = elementOfB(Bits, lane, q, 0);
-      for (unsigned e = 0; e < packed; ++e)
+      for (unsigned e = 0; e < kElements; ++e)
         tile.b[p.row + e][p.column] = elements[e];
     }
   }
@@ -85,54 +82,74 @@ void countFlops(Warp &warp, const Instruction &i) {
   warp.cluster().counts.matrixFlops += std::uint64_t{2} * shape.m * shape.n * shape.k;
 }
 
-template <Type Element> void widenRegister(std::uint32_t bits, float *out) {
+/// The elements of four lanes of a fragment register.
+template <Type Element> void widenLanes(const std::uint32_t *lanes, float *out) {
   if constexpr (Element == Type::TF32) {
-    out[0] = tf32ToFloat(bits);
+    for (unsigned e = 0; e < 4; ++e)
+      out[e] = tf32ToFloat(lanes[e]);
   } else if constexpr (Element == Type::F16 || Element == Type::BF16) {
-    for (unsigned e = 0; e < 2; ++e) {
-      const auto half = static_cast<std::uint16_t>(bits >> 16 * e);
-      out[e] = Element == Type::F16 ? halfToFloat(half) : bfloat16ToFloat(half);
-    }
+    std::uint16_t halves[8];
+    std::memcpy(halves, lanes, sizeof halves);
+    for (unsigned e = 0; e < 8; ++e)
+      out[e] = Element == Type::F16 ? halfToFloat(halves[e]) : bfloat16ToFloat(halves[e]);
   } else {
     const auto &table = Element == Type::E4M3 ? e4m3Values() : e5m2Values();
-    for (unsigned e = 0; e < 4; ++e)
-      out[e] = table[bits >> 8 * e & 0xFF];
+    std::uint8_t bytes[16];
+    std::memcpy(bytes, lanes, sizeof bytes);
+    for (unsigned e = 0; e < 16; ++e)
+      out[e] = table[bytes[e]];
   }
 }
 
+/// One register of D: C + sum, where `sum` is the first of its elements.
+template <bool kHalf> std::uint32_t accumulated(std::uint32_t old, const float *sum) {
+  if constexpr (!kHalf)
+    return std::bit_cast<std::uint32_t>(std::bit_cast<float>(old) + sum[0]);
+  const auto low = static_cast<std::uint16_t>(old), high = static_cast<std::uint16_t>(old >> 16);
+  return floatToHalf(halfToFloat(low) + sum[0]) |
+         std::uint32_t{floatToHalf(halfToFloat(high) + sum[1])} << 16;
+}
+
 /// D = C + sum for f32 and f16 accumulators. Reads all of C before it writes D: they may overlap.
+template <bool kHalf>
 void accumulateFloat(const Warp &warp, const Instruction &i, const Operand *c, unsigned count,
                      const Tile<float> &tile) {
-  const bool half = i.type == Type::F16;
   std::uint32_t out[4][kWarpSize];
-  for (unsigned q = 0; q < count; ++q)
+  for (unsigned q = 0; q < count; ++q) {
+    const auto *old = laneArray<std::uint32_t>(warp, c[q]);
     for (unsigned lane = 0; lane < kWarpSize; ++lane) {
-      const std::uint32_t old = laneArray<std::uint32_t>(warp, c[q])[lane];
-      const MatrixPosition p = elementOfC(half ? 16 : 32, lane, q, 0);
-      const float *sum = &tile.sum[p.row][p.column];
-      out[q][lane] = half ? floatToHalf(halfToFloat(static_cast<std::uint16_t>(old)) + sum[0]) |
-                                std::uint32_t{floatToHalf(
-                                    halfToFloat(static_cast<std::uint16_t>(old >> 16)) + sum[1])}
-                                    << 16
-                          : std::bit_cast<std::uint32_t>(std::bit_cast<float>(old) + sum[0]);
+      const MatrixPosition p = elementOfC(kHalf ? 16 : 32, lane, q, 0);
+      out[q][lane] = accumulated<kHalf>(old[lane], &tile.sum[p.row][p.column]);
     }
+  }
   for (unsigned q = 0; q < count; ++q)
     std::copy(out[q], out[q] + kWarpSize, laneArray<std::uint32_t>(warp, i.operands[q]));
 }
 
-template <Type Element> Step mmaFloat(Warp &warp, const Instruction &i, LaneMask mask) {
+/// The types of A and B differ for fp8 alone.
+template <Type A, Type B> Step mmaFloat(Warp &warp, const Instruction &i, LaneMask mask) {
   if (!requireFullWarp(warp, i, mask))
     return Step::Fault;
-  constexpr unsigned bits = Element == Type::TF32                           ? 32
-                            : Element == Type::F16 || Element == Type::BF16 ? 16
-                                                                            : 8;
+  constexpr unsigned bits = A == Type::TF32 ? 32 : A == Type::F16 || A == Type::BF16 ? 16 : 8;
   const FragmentRegisters count = registersOf(i, bits, i.type == Type::F16 ? 16 : 32);
   Tile<float> tile;
-  gather<bits>(warp, i, count, tile, widenRegister<Element>);
-  multiply(tile, shapeOf(i).m, shapeOf(i).k);
-  accumulateFloat(warp, i, i.operands + i.destinations + count.a + count.b, count.c, tile);
+  gather<bits>(warp, i, count, tile, widenLanes<A>, widenLanes<B>);
+  multiply(tile, shapeOf(i));
+  const Operand *c = i.operands + i.destinations + count.a + count.b;
+  if (i.type == Type::F16)
+    accumulateFloat<true>(warp, i, c, count.c, tile);
+  else
+    accumulateFloat<false>(warp, i, c, count.c, tile);
   countFlops(warp, i);
   return Step::Next;
+}
+
+/// The bytes of four lanes, each sign-extended or not.
+void widenBytes(const std::uint32_t *lanes, bool isSigned, std::int32_t *out) {
+  std::uint8_t bytes[16];
+  std::memcpy(bytes, lanes, sizeof bytes);
+  for (unsigned e = 0; e < 16; ++e)
+    out[e] = isSigned ? static_cast<std::int8_t>(bytes[e]) : std::int32_t{bytes[e]};
 }
 
 /// variant2: bit 0 for signed A, bit 1 for signed B.
@@ -141,22 +158,13 @@ Step mmaInteger(Warp &warp, const Instruction &i, LaneMask mask) {
     return Step::Fault;
   const FragmentRegisters count = registersOf(i, 8, 32);
   Tile<std::int32_t> tile;
-  unsigned part = 0;
   const Operand *sources = i.operands + i.destinations;
-  // A and B differ in signedness, so each is gathered with its own widening.
-  for (const bool isSigned : {(i.variant2 & 1) != 0, (i.variant2 & 2) != 0}) {
-    Tile<std::int32_t> half;
-    gather<8>(warp, i, count, half, [&](std::uint32_t bits, std::int32_t *out) {
-      for (unsigned e = 0; e < 4; ++e)
-        out[e] = isSigned ? static_cast<std::int8_t>(bits >> 8 * e)
-                          : static_cast<std::int32_t>(bits >> 8 * e & 0xFF);
-    });
-    if (part++ == 0)
-      std::copy(&half.a[0][0], &half.a[0][0] + 16 * kMaxK, &tile.a[0][0]);
-    else
-      std::copy(&half.b[0][0], &half.b[0][0] + kMaxK * 8, &tile.b[0][0]);
-  }
-  multiply(tile, shapeOf(i).m, shapeOf(i).k);
+  const bool signedA = i.variant2 & 1, signedB = i.variant2 & 2;
+  gather<8>(
+      warp, i, count, tile,
+      [&](const std::uint32_t *lanes, std::int32_t *out) { widenBytes(lanes, signedA, out); },
+      [&](const std::uint32_t *lanes, std::int32_t *out) { widenBytes(lanes, signedB, out); });
+  multiply(tile, shapeOf(i));
   const Operand *c = sources + count.a + count.b;
   std::int32_t out[4][kWarpSize];
   for (unsigned q = 0; q < count.c; ++q)
@@ -217,34 +225,19 @@ constexpr MmaForm kForms[] = {
 constexpr MatrixShape kShapes[] = {{16, 8, 4},  {16, 8, 8}, {16, 8, 16},
                                    {16, 8, 32}, {8, 8, 16}, {8, 8, 4}};
 
-Handler floatHandler(Type element) {
-  switch (element) {
+Handler floatHandler(Type a, Type b) {
+  switch (a) {
   case Type::F16:
-    return mmaFloat<Type::F16>;
+    return mmaFloat<Type::F16, Type::F16>;
   case Type::BF16:
-    return mmaFloat<Type::BF16>;
+    return mmaFloat<Type::BF16, Type::BF16>;
   case Type::TF32:
-    return mmaFloat<Type::TF32>;
+    return mmaFloat<Type::TF32, Type::TF32>;
   case Type::E4M3:
-    return mmaFloat<Type::E4M3>;
+    return b == a ? mmaFloat<Type::E4M3, Type::E4M3> : mmaFloat<Type::E4M3, Type::E5M2>;
   default:
-    return mmaFloat<Type::E5M2>;
+    return b == a ? mmaFloat<Type::E5M2, Type::E5M2> : mmaFloat<Type::E5M2, Type::E4M3>;
   }
-}
-
-/// A and B may differ for fp8 and for integers; mixed fp8 widens through per-operand tables.
-template <bool FirstE4M3> Step mmaMixedFp8(Warp &warp, const Instruction &i, LaneMask mask) {
-  if (!requireFullWarp(warp, i, mask))
-    return Step::Fault;
-  const FragmentRegisters count = registersOf(i, 8, i.type == Type::F16 ? 16 : 32);
-  Tile<float> tile, second;
-  gather<8>(warp, i, count, tile, widenRegister < FirstE4M3 ? Type::E4M3 : Type::E5M2 >);
-  gather<8>(warp, i, count, second, widenRegister < FirstE4M3 ? Type::E5M2 : Type::E4M3 >);
-  std::copy(&second.b[0][0], &second.b[0][0] + kMaxK * 8, &tile.b[0][0]);
-  multiply(tile, shapeOf(i).m, shapeOf(i).k);
-  accumulateFloat(warp, i, i.operands + i.destinations + count.a + count.b, count.c, tile);
-  countFlops(warp, i);
-  return Step::Next;
 }
 
 bool isFp8(Type t) { return t == Type::E4M3 || t == Type::E5M2; }
@@ -256,11 +249,9 @@ void chooseHandler(Decoder &d, Type a, Type b, Type result) {
     d.out.handler = mmaInteger;
   } else if (a == Type::F64 && b == a && result == a) {
     d.out.handler = mmaDouble;
-  } else if (isFp8(a) && isFp8(b) && a != b) {
-    d.out.handler = a == Type::E4M3 ? mmaMixedFp8<true> : mmaMixedFp8<false>;
-  } else if (a == b &&
+  } else if ((a == b || (isFp8(a) && isFp8(b))) &&
              (result == Type::F32 || (result == Type::F16 && (a == Type::F16 || isFp8(a))))) {
-    d.out.handler = floatHandler(a);
+    d.out.handler = floatHandler(a, b);
   } else {
     d.fail("mma: no such combination of types");
   }

@@ -26,7 +26,7 @@ struct BulkCopy {
   std::uint32_t bytes = 0;
   std::uint16_t byteMask = 0xFFFF; // byte b of every 16 is written when bit b is set
   RangeAccess from = {}, to = {};
-  std::uint64_t operation = 0;
+  Completion completion = {}; // by which others hear of its end
 
   Reduction reduction() const { return static_cast<Reduction>(instruction->variant); }
   AccessKind writeKind() const {
@@ -48,19 +48,21 @@ bool beginCopy(Warp &warp, const Instruction &i, unsigned lane, BulkCopy &copy) 
         absl::StrFormat("the size is %d bytes; it has to be a multiple of 16", copy.bytes));
   if (i.variant2 & kByteMask)
     copy.byteMask = readLane<std::uint16_t>(warp, i.operands[4], lane);
-  if (warp.observer())
-    copy.operation = warp.observer()->asyncIssue(warp, i, 1u << lane);
   const StateSpace fromSpace = i.variant2 & kFromShared ? StateSpace::Shared : StateSpace::Global;
   return accessRange(warp, i, lane, laneAddress(warp, i.operands[1], lane), copy.bytes, 16,
-                     AccessKind::Read, fromSpace, copy.from) &&
-         observeBulk(warp, i, AccessKind::Read, copy.from, copy.bytes, copy.operation);
+                     AccessKind::Read, fromSpace, copy.from);
 }
 
+bool observe(const BulkCopy &copy, AccessKind kind, const RangeAccess &range) {
+  return observeBulk(*copy.warp, *copy.instruction, copy.lane, kind, range, copy.bytes,
+                     &copy.completion);
+}
+
+/// Tells the observer of both ranges.
 bool resolveTarget(BulkCopy &copy, std::uint64_t address, StateSpace space) {
   return accessRange(*copy.warp, *copy.instruction, copy.lane, address, copy.bytes, 16,
                      copy.writeKind(), space, copy.to) &&
-         observeBulk(*copy.warp, *copy.instruction, copy.writeKind(), copy.to, copy.bytes,
-                     copy.operation);
+         observe(copy, AccessKind::Read, copy.from) && observe(copy, copy.writeKind(), copy.to);
 }
 
 bool checkSource(const BulkCopy &copy) {
@@ -92,7 +94,9 @@ bool writeTarget(const BulkCopy &copy, const std::byte *source) {
 // --- towards an mbarrier ------------------------------------------------------------------------
 
 bool loadTo(BulkCopy copy, std::uint64_t target, std::uint64_t mbarrier, StateSpace space) {
-  if (!resolveTarget(copy, target, space))
+  copy.completion.mbarrier = mbarrier;
+  if (!observeBulkLoad(*copy.warp, *copy.instruction, copy.lane, mbarrier) ||
+      !resolveTarget(copy, target, space))
     return false;
   if (copy.to.space != StateSpace::Shared)
     return copy.fail("the destination does not lie in shared memory");
@@ -101,7 +105,6 @@ bool loadTo(BulkCopy copy, std::uint64_t target, std::uint64_t mbarrier, StateSp
   if (copy.warp->cluster().lateAsync() && copy.reduction() == Reduction::None)
     poisonRange(copy.to, copy.bytes);
   return issueBulkLoad(*copy.warp, *copy.instruction, copy.lane, mbarrier, copy.bytes,
-                       copy.operation,
                        [copy] { return checkSource(copy) && writeTarget(copy, copy.from.data); });
 }
 
@@ -114,20 +117,10 @@ bool loadLane(Warp &warp, const Instruction &i, unsigned lane) {
   const std::uint64_t target = laneAddress(warp, i.operands[0], lane);
   if (!(i.variant2 & kMulticast))
     return loadTo(copy, target, mbarrier, i.space);
-  const std::uint32_t ranks = readLane<std::uint32_t>(warp, i.operands[4], lane) & 0xFFFFu;
-  if (ranks == 0 || ranks >> warp.cluster().ctas.size())
-    return copy.fail(absl::StrFormat("multicast mask %#x in a cluster of %d CTAs", ranks,
-                                     warp.cluster().ctas.size()));
-  constexpr std::uint64_t kOffset = (std::uint64_t{1} << kSharedRankShift) - 1;
-  const std::uint64_t window = target >= kSharedWindow ? kSharedWindow : 0;
-  for (std::uint32_t rest = ranks; rest; rest &= rest - 1) {
-    const std::uint64_t base = static_cast<std::uint64_t>(std::countr_zero(rest))
-                               << kSharedRankShift;
-    if (!loadTo(copy, base | ((target - window) & kOffset), base | (mbarrier & kOffset),
-                StateSpace::SharedCluster))
-      return false;
-  }
-  return true;
+  return forMulticastTargets(warp, i, lane, i.operands[4], target, mbarrier,
+                             [&](std::uint64_t shared, std::uint64_t itsMbarrier) {
+                               return loadTo(copy, shared, itsMbarrier, StateSpace::SharedCluster);
+                             });
 }
 
 Step load(Warp &warp, const Instruction &i, LaneMask mask) {
@@ -141,14 +134,16 @@ Step load(Warp &warp, const Instruction &i, LaneMask mask) {
 
 bool storeLane(Warp &warp, const Instruction &i, unsigned lane) {
   BulkCopy copy;
+  copy.completion.group = AsyncGroup::Bulk;
+  auto store = std::make_shared<BulkStore>();
+  if (warp.observer())
+    store->operation = warp.observer()->asyncIssue(warp, i, 1u << lane, AsyncGroup::Bulk);
   if (!beginCopy(warp, i, lane, copy) ||
       !resolveTarget(copy, laneAddress(warp, i.operands[0], lane), StateSpace::Global))
     return false;
-  auto store = std::make_shared<BulkStore>();
   store->warp = &warp;
   store->instruction = &i;
   store->lane = lane;
-  store->operation = copy.operation;
   auto buffer = std::make_shared<std::vector<std::byte>>();
   store->read = [copy, buffer] {
     buffer->assign(copy.from.data, copy.from.data + copy.bytes);
@@ -179,7 +174,8 @@ Step commitGroup(Warp &warp, const Instruction &, LaneMask mask) {
 bool finish(Warp &warp, const Instruction &i, unsigned lane, BulkStore &store, bool onlyRead) {
   if (!(onlyRead ? store.finishRead() : store.finishWrite()))
     return false;
-  return !warp.observer() || warp.observer()->asyncWait(warp, i, 1u << lane, store.operation);
+  return !warp.observer() || warp.observer()->asyncWait(warp, i, 1u << lane, AsyncGroup::Bulk,
+                                                        store.operation, onlyRead);
 }
 
 /// variant: 1 with .read. Such groups stay in line for a later full wait.

@@ -1,136 +1,14 @@
 // cp.async.bulk.tensor and its relatives in tile mode (PTX ISA 9.0, section 9.7.9.25.5).
 #include "Async/BulkTransfer.h"
 #include "Async/Reduction.h"
-#include "Async/TensorBox.h"
+#include "Async/TensorCopy.h"
 #include "Exec/Cluster.h"
 #include "Exec/Lanes.h"
-#include "Memory/AddressSpaces.h"
 #include "Module/Decode.h"
 #include "Module/InstructionTable.h"
-#include "absl/strings/str_format.h"
-
-#include <cstring>
 
 namespace qvlsim {
 namespace {
-
-/// Everything one lane's copy needs; operands: see kFixedOperands.
-struct TensorCopy {
-  Warp *warp = nullptr;
-  const Instruction *instruction = nullptr;
-  unsigned lane = 0;
-  TensorMap map = {};
-  std::array<std::int32_t, kMaxTensorRank> coordinates{};
-  std::uint64_t operation = 0;
-
-  bool fail(FaultKind kind, std::string_view detail) const {
-    warp->fail(*instruction, kind, lane, detail);
-    return false;
-  }
-  /// The place of 16 bytes of a row in the box's shared memory: the swizzle works on the offset in
-  /// the CTA, and stays inside the aligned 128 bytes that the box covers.
-  std::byte *chunk(const RangeAccess &shared, std::uint64_t offset) const {
-    const std::uint64_t address = shared.address + offset;
-    const std::uint64_t place = swizzled(address, static_cast<Swizzle>(map.swizzle));
-    return shared.data + offset + static_cast<std::int64_t>(place - address);
-  }
-  std::uint64_t rowBytes() const { return std::uint64_t{map.box[0]} * map.elementBytes; }
-};
-
-bool readMap(TensorCopy &copy, std::uint64_t address) {
-  RangeAccess range;
-  if (!accessRange(*copy.warp, *copy.instruction, copy.lane, address, kTensorMapBytes, 64,
-                   AccessKind::Read, StateSpace::Generic, range))
-    return false;
-  if (range.space == StateSpace::Shared || range.space == StateSpace::Local)
-    return copy.fail(FaultKind::IllegalInstructionUse,
-                     "a tensor map lies in global, constant or parameter memory");
-  if (!requireInitialised(*copy.warp, *copy.instruction, copy.lane, range, kTensorMapBytes) ||
-      !observeBulk(*copy.warp, *copy.instruction, AccessKind::Read, range, kTensorMapBytes,
-                   copy.operation, Proxy::TensorMap))
-    return false;
-  const auto map =
-      decodeTensorMap(std::span<const std::byte, kTensorMapBytes>(range.data, kTensorMapBytes));
-  if (!map.ok())
-    return copy.fail(FaultKind::IllegalInstructionUse, std::string(map.status().message()));
-  copy.map = *map;
-  if (map->rank != copy.instruction->elements)
-    return copy.fail(FaultKind::IllegalInstructionUse,
-                     absl::StrFormat("the tensor map has rank %d, the instruction %d", map->rank,
-                                     copy.instruction->elements));
-  return true;
-}
-
-/// Fills a row's bytes outside the tensor: zero, or the NaN of the element type.
-void fillRow(const TensorMap &map, std::byte *row, std::uint64_t bytes) {
-  std::memset(row, 0, bytes);
-  if (!map.fillNan)
-    return;
-  // The canonical NaN of each format, little-endian; f64 has all bits below the sign set as well.
-  const std::uint64_t pattern = map.elementBytes == 8   ? 0x7FFFFFFFFFFFFFFFu
-                                : map.elementBytes == 4 ? 0x7FFFFFFFu
-                                                        : 0x7FFFu;
-  for (std::uint64_t b = 0; b < bytes; b += map.elementBytes)
-    std::memcpy(row + b, &pattern, map.elementBytes);
-}
-
-constexpr std::uint64_t kMaxRowBytes = 256 * 8;
-
-bool loadBox(const TensorCopy &copy, std::span<const RangeAccess> targets) {
-  const std::uint64_t bytes = copy.rowBytes();
-  return forTensorRows(copy.map, copy.coordinates, [&](const TensorRow &row) {
-    alignas(16) std::byte buffer[kMaxRowBytes];
-    fillRow(copy.map, buffer, bytes);
-    if (row.first < row.last) {
-      const std::uint64_t inside = std::uint64_t{row.last - row.first} * copy.map.elementBytes;
-      RangeAccess source;
-      if (!accessRange(*copy.warp, *copy.instruction, copy.lane, row.address, inside, 1,
-                       AccessKind::Read, StateSpace::Global, source) ||
-          !requireInitialised(*copy.warp, *copy.instruction, copy.lane, source, inside))
-        return false;
-      std::memcpy(buffer + std::uint64_t{row.first} * copy.map.elementBytes, source.data, inside);
-    }
-    for (const RangeAccess &target : targets)
-      for (std::uint64_t b = 0; b < bytes; b += 16)
-        std::memcpy(copy.chunk(target, row.sharedOffset + b), buffer + b, 16);
-    return true;
-  });
-}
-
-/// Checks the rows in global memory and tells the observer of them, when the copy is issued.
-bool observeRows(const TensorCopy &copy, AccessKind kind) {
-  return forTensorRows(copy.map, copy.coordinates, [&](const TensorRow &row) {
-    if (row.first >= row.last)
-      return true;
-    const std::uint64_t inside = std::uint64_t{row.last - row.first} * copy.map.elementBytes;
-    RangeAccess range;
-    return accessRange(*copy.warp, *copy.instruction, copy.lane, row.address, inside, 1, kind,
-                       StateSpace::Global, range) &&
-           observeBulk(*copy.warp, *copy.instruction, kind, range, inside, copy.operation);
-  });
-}
-
-bool resolveShared(const TensorCopy &copy, std::uint64_t address, StateSpace space, AccessKind kind,
-                   RangeAccess &range) {
-  if (!accessRange(*copy.warp, *copy.instruction, copy.lane, address, copy.map.boxBytes(), 128,
-                   kind, space, range))
-    return false;
-  return range.space == StateSpace::Shared ||
-         copy.fail(FaultKind::IllegalInstructionUse, "the address does not lie in shared memory");
-}
-
-/// The CTAs of a multicast: the mask's, or only the one that the destination names.
-bool multicastRanks(const TensorCopy &copy, const Operand &mask, std::vector<unsigned> &ranks) {
-  const auto bits = readLane<std::uint32_t>(*copy.warp, mask, copy.lane) & 0xFFFFu;
-  const std::size_t ctas = copy.warp->cluster().ctas.size();
-  if (bits == 0 || bits >> ctas)
-    return copy.fail(FaultKind::IllegalInstructionUse,
-                     absl::StrFormat("multicast mask %#x in a cluster of %d CTAs", bits, ctas));
-  for (unsigned rank = 0; rank < ctas; ++rank)
-    if (bits >> rank & 1)
-      ranks.push_back(rank);
-  return true;
-}
 
 /// Operands: shared address, tensor map, mbarrier (or absent), then coordinates, then the multicast
 /// mask of loads with variant2 = 1. variant of stores: the Reduction.
@@ -140,25 +18,26 @@ TensorCopy beginCopy(Warp &warp, const Instruction &i, unsigned lane) {
   TensorCopy copy{.warp = &warp, .instruction = &i, .lane = lane};
   for (unsigned r = 0; r < i.elements; ++r)
     copy.coordinates[r] = readLane<std::int32_t>(warp, i.operands[kFixedOperands + r], lane);
-  if (warp.observer())
-    copy.operation = warp.observer()->asyncIssue(warp, i, 1u << lane);
   return copy;
 }
 
 /// One destination CTA of a load: its box, its mbarrier.
-bool loadTo(const TensorCopy &copy, std::uint64_t shared, std::uint64_t mbarrier,
-            StateSpace space) {
+bool loadTo(TensorCopy copy, std::uint64_t shared, std::uint64_t mbarrier, StateSpace space) {
   RangeAccess target;
   if (!resolveShared(copy, shared, space, AccessKind::Write, target))
     return false;
   const std::uint64_t bytes = copy.map.boxBytes();
-  if (!observeBulk(*copy.warp, *copy.instruction, AccessKind::Write, target, bytes, copy.operation))
+  copy.completion.mbarrier = mbarrier;
+  if (!observeBulkLoad(*copy.warp, *copy.instruction, copy.lane, mbarrier) ||
+      !observeRows(copy, AccessKind::Read) ||
+      !observeBulk(*copy.warp, *copy.instruction, copy.lane, AccessKind::Write, target, bytes,
+                   &copy.completion))
     return false;
   if (copy.warp->cluster().lateAsync())
     poisonRange(target, bytes);
-  return issueBulkLoad(*copy.warp, *copy.instruction, copy.lane, mbarrier, bytes, copy.operation,
+  return issueBulkLoad(*copy.warp, *copy.instruction, copy.lane, mbarrier, bytes,
                        [copy, target, bytes] {
-                         if (!loadBox(copy, {&target, 1}))
+                         if (!loadBox(copy, target))
                            return false;
                          target.markWritten(bytes);
                          return true;
@@ -168,26 +47,17 @@ bool loadTo(const TensorCopy &copy, std::uint64_t shared, std::uint64_t mbarrier
 bool loadLane(Warp &warp, const Instruction &i, unsigned lane) {
   TensorCopy copy = beginCopy(warp, i, lane);
   std::uint64_t mbarrier = 0;
-  if (!readMap(copy, laneAddress(warp, i.operands[1], lane)) ||
-      !resolveMbarrier(warp, i, lane, laneAddress(warp, i.operands[2], lane), i.space, mbarrier) ||
-      !observeRows(copy, AccessKind::Read))
+  if (!readTensorMap(copy, laneAddress(warp, i.operands[1], lane)) ||
+      !resolveMbarrier(warp, i, lane, laneAddress(warp, i.operands[2], lane), i.space, mbarrier))
     return false;
   const std::uint64_t shared = laneAddress(warp, i.operands[0], lane);
   if (i.variant2 == 0)
     return loadTo(copy, shared, mbarrier, i.space);
-  RangeAccess own; // normalises the address: the offset is the same in every CTA
-  std::vector<unsigned> ranks;
-  if (!resolveShared(copy, shared, i.space, AccessKind::Write, own) ||
-      !multicastRanks(copy, i.operands[kFixedOperands + i.elements], ranks))
-    return false;
-  constexpr std::uint64_t kOffset = (std::uint64_t{1} << kSharedRankShift) - 1;
-  for (const unsigned rank : ranks) {
-    const std::uint64_t base = std::uint64_t{rank} << kSharedRankShift;
-    if (!loadTo(copy, base | (own.address & kOffset), base | (mbarrier & kOffset),
-                StateSpace::SharedCluster))
-      return false;
-  }
-  return true;
+  return forMulticastTargets(warp, i, lane, i.operands[kFixedOperands + i.elements], shared,
+                             mbarrier, [&](std::uint64_t itsShared, std::uint64_t itsMbarrier) {
+                               return loadTo(copy, itsShared, itsMbarrier,
+                                             StateSpace::SharedCluster);
+                             });
 }
 
 Step load(Warp &warp, const Instruction &i, LaneMask mask) {
@@ -199,59 +69,15 @@ Step load(Warp &warp, const Instruction &i, LaneMask mask) {
 
 // --- stores and reductions ----------------------------------------------------------------------
 
-Type reductionType(const TensorMap &map) {
-  const bool wide = map.elementBytes == 8;
-  switch (map.element) {
-  case TensorElement::Half:
-    return Type::F16;
-  case TensorElement::Bfloat16:
-    return Type::BF16;
-  case TensorElement::Float:
-    return wide ? Type::F64 : Type::F32;
-  case TensorElement::Signed:
-    return wide ? Type::S64 : Type::S32;
-  default:
-    return wide ? Type::U64 : Type::U32;
-  }
-}
-
-void readBox(const TensorCopy &copy, const RangeAccess &source, std::vector<std::byte> &box) {
-  box.resize(copy.map.boxBytes());
-  for (std::uint64_t b = 0; b < box.size(); b += 16)
-    std::memcpy(box.data() + b, copy.chunk(source, b), 16);
-}
-
-/// Elements outside the tensor are not written.
-bool writeBox(const TensorCopy &copy, const std::vector<std::byte> &box) {
-  const auto reduction = static_cast<Reduction>(copy.instruction->variant);
-  return forTensorRows(copy.map, copy.coordinates, [&](const TensorRow &row) {
-    if (row.first >= row.last)
-      return true;
-    const std::uint32_t count = row.last - row.first;
-    const std::uint64_t inside = std::uint64_t{count} * copy.map.elementBytes;
-    const std::byte *source =
-        box.data() + row.sharedOffset + std::uint64_t{row.first} * copy.map.elementBytes;
-    RangeAccess target;
-    if (!accessRange(*copy.warp, *copy.instruction, copy.lane, row.address, inside, 1,
-                     reduction == Reduction::None ? AccessKind::Write : AccessKind::Atomic,
-                     StateSpace::Global, target))
-      return false;
-    if (reduction == Reduction::None)
-      std::memcpy(target.data, source, inside);
-    else if (!requireInitialised(*copy.warp, *copy.instruction, copy.lane, target, inside))
-      return false;
-    else
-      reduceElements(reduction, reductionType(copy.map), target.data, source, count);
-    target.markWritten(inside);
-    return true;
-  });
-}
-
 bool storeLane(Warp &warp, const Instruction &i, unsigned lane) {
   TensorCopy copy = beginCopy(warp, i, lane);
+  copy.completion.group = AsyncGroup::Bulk;
+  auto store = std::make_shared<BulkStore>();
+  if (warp.observer())
+    store->operation = warp.observer()->asyncIssue(warp, i, 1u << lane, AsyncGroup::Bulk);
   const auto reduction = static_cast<Reduction>(i.variant);
   RangeAccess source;
-  if (!readMap(copy, laneAddress(warp, i.operands[1], lane)) ||
+  if (!readTensorMap(copy, laneAddress(warp, i.operands[1], lane)) ||
       !resolveShared(copy, laneAddress(warp, i.operands[0], lane), StateSpace::Shared,
                      AccessKind::Read, source))
     return false;
@@ -266,14 +92,12 @@ bool storeLane(Warp &warp, const Instruction &i, unsigned lane) {
                      "the reduction does not exist for the tensor map's element type");
   const std::uint64_t bytes = copy.map.boxBytes();
   const AccessKind kind = reduction == Reduction::None ? AccessKind::Write : AccessKind::Atomic;
-  if (!observeBulk(warp, i, AccessKind::Read, source, bytes, copy.operation) ||
+  if (!observeBulk(warp, i, lane, AccessKind::Read, source, bytes, &copy.completion) ||
       !observeRows(copy, kind))
     return false;
-  auto store = std::make_shared<BulkStore>();
   store->warp = &warp;
   store->instruction = &i;
   store->lane = lane;
-  store->operation = copy.operation;
   auto box = std::make_shared<std::vector<std::byte>>();
   store->read = [copy, source, bytes, box] {
     if (!requireInitialised(*copy.warp, *copy.instruction, copy.lane, source, bytes))
@@ -296,7 +120,7 @@ Step prefetch(Warp &warp, const Instruction &i, LaneMask mask) {
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
     const auto lane = static_cast<unsigned>(std::countr_zero(rest));
     TensorCopy copy{.warp = &warp, .instruction = &i, .lane = lane};
-    if (!readMap(copy, laneAddress(warp, i.operands[1], lane)))
+    if (!readTensorMap(copy, laneAddress(warp, i.operands[1], lane)))
       return Step::Fault;
   }
   return Step::Next;

@@ -4,6 +4,7 @@
 // late mode a multiplication happens at wgmma.wait_group: until then its accumulators count as
 // unwritten, and operands are read only then.
 #include "Async/WarpgroupMultiply.h"
+#include "Async/WarpgroupOrder.h"
 #include "Exec/Cluster.h"
 #include "Exec/Lanes.h"
 #include "Isa/FullWarp.h"
@@ -41,6 +42,10 @@ struct MatrixQueue : Extension {
 };
 
 MatrixQueue &queueOf(Warp &warp) { return warp.extension<MatrixQueue>(ExtensionSlot::Matrix); }
+
+bool requireWarpgroup(Warp &warp, const Instruction &i, LaneMask mask) {
+  return requireFullWarp(warp, i, mask) && joinWarpgroup(warp, i);
+}
 
 // Instruction::variant of wgmma.mma_async.
 enum Flags : std::uint32_t {
@@ -87,7 +92,10 @@ bool observeOperands(Warp &warp, const Instruction &i, PendingMultiply &pending)
   AccessObserver *observer = warp.observer();
   if (observer == nullptr)
     return true;
-  pending.operation = observer->asyncIssue(warp, i, kAllLanes);
+  pending.operation = observer->asyncIssue(warp, i, kAllLanes, AsyncGroup::Matrix);
+  if (!observer->matrixIssue(warp, i, pending.operation))
+    return false;
+  const Completion completion{.group = AsyncGroup::Matrix};
   const auto chunks = operandChunks(formOf(i), pending, warp.index() % 4);
   for (std::size_t c = 0; c < chunks.size();) {
     std::size_t end = c + 1;
@@ -103,10 +111,11 @@ bool observeOperands(Warp &warp, const Instruction &i, PendingMultiply &pending)
     const BulkAccess access{.kind = AccessKind::Read,
                             .proxy = Proxy::Async,
                             .space = StateSpace::Shared,
+                            .lanes = kAllLanes,
                             .address =
                                 std::uint64_t{warp.cta().rank} << kSharedRankShift | chunks[c],
                             .bytes = (end - c) * 16,
-                            .operation = pending.operation};
+                            .completion = &completion};
     if (!observer->bulkAccess(warp, i, access))
       return false;
     c = end;
@@ -127,7 +136,7 @@ bool checkAccumulators(Warp &warp, const Instruction &i, const MatrixQueue &queu
 }
 
 Step multiplyAsync(Warp &warp, const Instruction &i, LaneMask mask) {
-  if (!requireFullWarp(warp, i, mask))
+  if (!requireWarpgroup(warp, i, mask))
     return Step::Fault;
   MatrixQueue &queue = queueOf(warp);
   const Operand *sources = i.operands + i.destinations;
@@ -172,11 +181,12 @@ bool complete(Warp &warp, const Instruction &i, const PendingMultiply &pending) 
     if (!performMultiply(warp, formOf(*pending.instruction), pending))
       return false;
   }
-  return !warp.observer() || warp.observer()->asyncWait(warp, i, kAllLanes, pending.operation);
+  return !warp.observer() || warp.observer()->asyncWait(warp, i, kAllLanes, AsyncGroup::Matrix,
+                                                        pending.operation, false);
 }
 
 Step commitGroup(Warp &warp, const Instruction &i, LaneMask mask) {
-  if (!requireFullWarp(warp, i, mask))
+  if (!requireWarpgroup(warp, i, mask))
     return Step::Fault;
   MatrixQueue &queue = queueOf(warp);
   queue.committed.push_back(std::move(queue.open));
@@ -185,7 +195,7 @@ Step commitGroup(Warp &warp, const Instruction &i, LaneMask mask) {
 }
 
 Step waitGroup(Warp &warp, const Instruction &i, LaneMask mask) {
-  if (!requireFullWarp(warp, i, mask))
+  if (!requireWarpgroup(warp, i, mask))
     return Step::Fault;
   auto &committed = queueOf(warp).committed;
   while (committed.size() > static_cast<std::size_t>(i.immediate)) {
@@ -206,7 +216,7 @@ Step waitGroup(Warp &warp, const Instruction &i, LaneMask mask) {
 }
 
 Step fence(Warp &warp, const Instruction &i, LaneMask mask) {
-  if (!requireFullWarp(warp, i, mask))
+  if (!requireWarpgroup(warp, i, mask))
     return Step::Fault;
   if (warp.observer() && !warp.observer()->matrixFence(warp, i, mask))
     return Step::Fault;
@@ -292,12 +302,14 @@ absl::Status decodeMultiply(Decoder &d) {
   if (d.isVector(1))
     d.out.variant |= kARegisters;
   const std::size_t perBlock = d.out.type == Type::F16 ? 2 : 4;
-  if (d.destinationVector(0, Type::B32) != static_cast<std::size_t>(d.out.immediate) / 8 * perBlock)
+  const std::size_t sums = static_cast<std::size_t>(d.out.immediate) / 8 * perBlock;
+  if (d.destinationVector(0, Type::B32) != sums)
     d.fail("wgmma: wrong number of accumulator registers");
   if (!(d.out.variant & kARegisters))
     d.source(1, Type::B64);
   else if (d.sourceVector(1, Type::B32) != 4)
     d.fail("wgmma: the fragment of A has 4 registers");
+  d.out.matrixRegisters = static_cast<std::uint8_t>(sums + (d.out.variant & kARegisters ? 4 : 0));
   d.source(2, Type::B64);
   d.predicateSource(3);
   immediates(d);

@@ -196,6 +196,76 @@ bool anyZero(const std::uint8_t *bytes, std::uint64_t n) {
   return std::memchr(bytes, 0, n) != nullptr;
 }
 
+/// Lanes that read a byte which nothing has written.
+template <std::uint32_t kBytes = 0>
+LaneMask incompleteLanes(const LaneAccess &access, LaneMask mask) {
+  LaneMask incomplete = 0;
+  forLanes(mask, [&](unsigned lane) {
+    const std::uint8_t *written = access.initialised[lane];
+    const bool missing = written != nullptr && anyZero(written, kBytes ? kBytes : access.bytes);
+    incomplete |= LaneMask{missing} << lane;
+  });
+  return incomplete;
+}
+
+/// Storage that one comparison a lane checks: the shared memory of a CTA, or an allocation.
+struct Extent {
+  std::byte *data = nullptr;
+  std::uint8_t *initialised = nullptr;
+  std::uint64_t first = 0, bytes = 0; // addresses
+  std::uint64_t prefix = 0;           // of the address that observers see
+  const MemoryRegion *region = nullptr;
+};
+
+/// Where the first lane's address leads if it is the CTA's own shared memory or an allocation that
+/// may be accessed in this way; no bytes otherwise.
+Extent extentOf(Warp &warp, const AccessRequest &request, std::uint64_t address) {
+  if (request.space == StateSpace::Shared) {
+    const Cta &cta = warp.cta();
+    return {.data = cta.shared,
+            .initialised = cta.sharedInitialised.get(),
+            .bytes = cta.sharedBytes,
+            .prefix = std::uint64_t{cta.rank} << kSharedRankShift};
+  }
+  if (request.space != StateSpace::Global)
+    return {};
+  const MemoryRegion *region = warp.launch().memory->find(address);
+  if (region == nullptr || (region->readOnly && request.kind != AccessKind::Read))
+    return {};
+  return {.data = region->data,
+          .initialised = region->initialised,
+          .first = region->address,
+          .bytes = region->bytes,
+          .prefix = region->address,
+          .region = region};
+}
+
+/// The common case, without a branch for each lane: all lanes lie in one extent, aligned. False
+/// when they do not, with nothing changed: then each lane is resolved, and reported, by itself.
+bool resolveTogether(Warp &warp, LaneMask mask, const AccessRequest &request, std::uint64_t align,
+                     LaneAccess &access) {
+  const auto firstLane = static_cast<unsigned>(std::countr_zero(mask));
+  const Extent extent = extentOf(warp, request, access.addresses[firstLane]);
+  if (extent.bytes < request.bytes)
+    return false;
+  const std::uint64_t last = extent.bytes - request.bytes;
+  std::uint64_t outside = 0;
+  forLanes(mask, [&](unsigned lane) {
+    const std::uint64_t address = access.addresses[lane];
+    outside |= (address & (align - 1)) | std::uint64_t{address - extent.first > last};
+  });
+  if (outside)
+    return false;
+  forLanes(mask, [&](unsigned lane) {
+    const std::uint64_t offset = access.addresses[lane] - extent.first;
+    access.data[lane] = extent.data + offset;
+    access.initialised[lane] = extent.initialised ? extent.initialised + offset : nullptr;
+    access.addresses[lane] = extent.prefix + offset;
+    access.regions[lane] = extent.region;
+  });
+  return true;
+}
+
 bool reportUninitialised(Warp &warp, const Instruction &i, unsigned lane,
                          const AccessRequest &request, StateSpace space, std::uint64_t address) {
   warp.fail(i, FaultKind::UninitialisedRead, lane,
@@ -227,7 +297,12 @@ void LaneAccess::mark(unsigned lane, std::uint32_t offset, std::uint32_t count,
   if (bytes == nullptr)
     return;
   // Neighbouring CTAs may mark neighbouring bytes; the same byte always gets the same value.
-  for (std::uint32_t b = offset; b < offset + count; ++b)
+  std::uint32_t b = offset;
+  if (reinterpret_cast<std::uintptr_t>(bytes + offset) % 4 == 0)
+    for (; b + 4 <= offset + count; b += 4)
+      __atomic_store_n(reinterpret_cast<std::uint32_t *>(bytes + b), written ? 0x01010101U : 0U,
+                       __ATOMIC_RELAXED);
+  for (; b < offset + count; ++b)
     __atomic_store_n(bytes + b, static_cast<std::uint8_t>(written), __ATOMIC_RELAXED);
 }
 
@@ -250,13 +325,17 @@ bool accessMemory(Warp &warp, const Instruction &i, LaneMask mask, const Operand
   return accessAddresses(warp, i, mask, request, access);
 }
 
-bool accessAddresses(Warp &warp, const Instruction &i, LaneMask mask, const AccessRequest &request,
-                     LaneAccess &access) {
+namespace {
+
+/// Where the lanes of an access lie.
+struct LaneSpaces {
+  LaneMask shared = 0, global = 0;
+};
+
+/// Resolves lane by lane.
+bool resolveEach(Warp &warp, const Instruction &i, LaneMask mask, const AccessRequest &request,
+                 std::uint64_t align, LaneAccess &access, LaneSpaces &spaces) {
   Resolver resolver(warp, i, request.kind);
-  access.bytes = request.bytes;
-  access.incomplete = access.local = 0;
-  const std::uint64_t align = request.align ? request.align : request.bytes;
-  LaneMask inShared = 0, inGlobal = 0;
   for (LaneMask rest = mask; rest; rest &= rest - 1) {
     const auto lane = static_cast<unsigned>(std::countr_zero(rest));
     Place place;
@@ -266,26 +345,56 @@ bool accessAddresses(Warp &warp, const Instruction &i, LaneMask mask, const Acce
     access.initialised[lane] = place.initialised;
     access.addresses[lane] = place.address;
     access.regions[lane] = place.region;
-    if (place.space == StateSpace::Local)
-      access.local |= 1U << lane;
-    if (request.kind != AccessKind::Write && place.initialised != nullptr &&
-        anyZero(place.initialised, request.bytes)) {
-      access.incomplete |= 1U << lane;
-      if (!request.allowUninitialised)
-        return reportUninitialised(warp, i, lane, request, place.space, place.address);
-    }
-    inShared |= place.space == StateSpace::Shared ? 1U << lane : 0;
-    inGlobal |= place.region != nullptr ? 1U << lane : 0;
-  }
-  if (warp.launch().options.count)
-    countAccess(warp.cluster().counts, access, inShared, inGlobal);
-  if (warp.observer() != nullptr && request.observe) {
-    if (inShared && !observe(warp, i, request, access, inShared, StateSpace::Shared))
-      return false;
-    if (inGlobal && !observe(warp, i, request, access, inGlobal, StateSpace::Global))
-      return false;
+    access.local |= LaneMask{place.space == StateSpace::Local} << lane;
+    spaces.shared |= LaneMask{place.space == StateSpace::Shared} << lane;
+    spaces.global |= LaneMask{place.region != nullptr} << lane;
   }
   return true;
+}
+
+/// Finds the lanes of a read that touch bytes which nothing has written; false after a report.
+bool checkWritten(Warp &warp, const Instruction &i, LaneMask mask, const AccessRequest &request,
+                  LaneAccess &access, const LaneSpaces &spaces) {
+  if (request.kind == AccessKind::Write)
+    return true;
+  access.incomplete = request.bytes == 4    ? incompleteLanes<4>(access, mask)
+                      : request.bytes == 8  ? incompleteLanes<8>(access, mask)
+                      : request.bytes == 16 ? incompleteLanes<16>(access, mask)
+                                            : incompleteLanes(access, mask);
+  if (access.incomplete == 0 || request.allowUninitialised)
+    return true;
+  const auto lane = static_cast<unsigned>(std::countr_zero(access.incomplete));
+  const StateSpace space = spaces.shared >> lane & 1   ? StateSpace::Shared
+                           : spaces.global >> lane & 1 ? StateSpace::Global
+                           : access.local >> lane & 1  ? StateSpace::Local
+                                                       : StateSpace::Parameter;
+  return reportUninitialised(warp, i, lane, request, space, access.addresses[lane]);
+}
+
+} // namespace
+
+bool accessAddresses(Warp &warp, const Instruction &i, LaneMask mask, const AccessRequest &request,
+                     LaneAccess &access) {
+  access.bytes = request.bytes;
+  access.incomplete = access.local = 0;
+  if (mask == 0)
+    return true;
+  const std::uint64_t align = request.align ? request.align : request.bytes;
+  LaneSpaces spaces;
+  if (resolveTogether(warp, mask, request, align, access))
+    (request.space == StateSpace::Shared ? spaces.shared : spaces.global) = mask;
+  else if (!resolveEach(warp, i, mask, request, align, access, spaces))
+    return false;
+  if (!checkWritten(warp, i, mask, request, access, spaces))
+    return false;
+  if (warp.launch().options.count)
+    countAccess(warp.cluster().counts, access, spaces.shared, spaces.global);
+  if (warp.observer() == nullptr || !request.observe)
+    return true;
+  return (spaces.shared == 0 ||
+          observe(warp, i, request, access, spaces.shared, StateSpace::Shared)) &&
+         (spaces.global == 0 ||
+          observe(warp, i, request, access, spaces.global, StateSpace::Global));
 }
 
 void RangeAccess::markWritten(std::uint64_t bytes) const {

@@ -8,7 +8,7 @@
 #include "Module/Instruction.h"
 
 #include <cstdint>
-#include <span>
+#include <optional>
 
 namespace qvlsim {
 
@@ -19,6 +19,17 @@ struct MemoryRegion;
 
 enum class AccessKind : std::uint8_t { Read, Write, Atomic };
 enum class Proxy : std::uint8_t { Generic, Async, TensorMap };
+
+/// Groups of asynchronous operations of a thread that it waits for: cp.async, bulk copies out of
+/// shared memory, wgmma.
+enum class AsyncGroup : std::uint8_t { Copy, Bulk, Matrix };
+
+/// What will tell of the completion of an asynchronous operation: a wait for its group, or a phase
+/// of an mbarrier.
+struct Completion {
+  AsyncGroup group = AsyncGroup::Copy;
+  std::optional<std::uint64_t> mbarrier = std::nullopt; // rank << 24 | offset
+};
 
 /// A warp-wide access: lane L of `mask` touches [address[L], address[L] + bytes).
 struct WarpAccess {
@@ -33,25 +44,27 @@ struct WarpAccess {
   const std::uint64_t *addresses = nullptr;
   // Global: the region of each lane.
   const MemoryRegion *const *regions = nullptr;
+  // By an asynchronous operation that the lanes have just issued; null: by the lanes themselves.
+  const Completion *completion = nullptr;
 };
 
-/// A contiguous access by an asynchronous operation, after or while its issuing thread goes on.
+/// A contiguous access, told when the operation is issued.
 struct BulkAccess {
   AccessKind kind = AccessKind::Read;
   Proxy proxy = Proxy::Async;
   StateSpace space = StateSpace::Shared;
+  LaneMask lanes = 0;        // of the threads that issued it
   std::uint64_t address = 0; // as in WarpAccess
   std::uint64_t bytes = 0;
-  std::uint64_t operation = 0; // identity of the asynchronous operation; see asyncIssue
+  const Completion *completion = nullptr; // as in WarpAccess
 };
 
 class AccessObserver {
 public:
   virtual ~AccessObserver() = default;
 
-  // --- accesses ----------------------------------------------------------------------------------
+  // --- accesses --------------------------------------------------------------------------------
   virtual bool access(Warp &, const Instruction &, const WarpAccess &) { return true; }
-  /// By an asynchronous operation that `warp` issued.
   virtual bool bulkAccess(Warp &warp, const Instruction &, const BulkAccess &) { return true; }
 
   // --- order inside a CTA or cluster -----------------------------------------------------------
@@ -64,8 +77,14 @@ public:
   }
   /// bar.warp.sync and the .sync collectives order the lanes of `mask`.
   virtual bool warpSync(Warp &, const Instruction &, LaneMask mask) { return true; }
-  virtual bool clusterArrive(Warp &, const Instruction &, LaneMask mask, Ordering) { return true; }
-  virtual bool clusterWait(Warp &, const Instruction &, LaneMask mask, Ordering) { return true; }
+  /// barrier.cluster; `generation` counts its uses.
+  virtual bool clusterArrive(Warp &, const Instruction &, LaneMask mask, Ordering,
+                             std::uint64_t generation) {
+    return true;
+  }
+  virtual bool clusterWait(Warp &, const Instruction &, LaneMask mask, std::uint64_t generation) {
+    return true;
+  }
 
   // --- fences ----------------------------------------------------------------------------------
   virtual bool fence(Warp &, const Instruction &, LaneMask mask, Ordering, Scope) { return true; }
@@ -74,42 +93,55 @@ public:
     return true;
   }
   virtual bool mbarrierInitFence(Warp &, const Instruction &, LaneMask mask) { return true; }
+
+  // --- wgmma and registers ---------------------------------------------------------------------
   /// wgmma.fence.
   virtual bool matrixFence(Warp &, const Instruction &, LaneMask mask) { return true; }
+  /// wgmma.mma_async, the operation that asyncIssue has just named.
+  virtual bool matrixIssue(Warp &, const Instruction &, std::uint64_t operation) { return true; }
+  /// Before another instruction that touches the registers of one.
+  virtual bool matrixRegisterAccess(Warp &, const Instruction &, LaneMask mask) { return true; }
 
-  // --- mbarriers: `address` is rank << 24 | offset
-  // --------------------------------------------------
+  // --- mbarriers: `address` is rank << 24 | offset ---------------------------------------------
   virtual bool mbarrierInit(Warp &, const Instruction &, LaneMask, std::uint64_t address) {
     return true;
   }
   virtual bool mbarrierInvalidate(Warp &, const Instruction &, LaneMask, std::uint64_t address) {
     return true;
   }
+  /// Before the arrival of the lanes, or another operation of theirs that counts.
   virtual bool mbarrierArrive(Warp &, const Instruction &, LaneMask, std::uint64_t address,
                               Ordering, Scope) {
     return true;
   }
-  /// A wait that succeeded: the phase that ended is `phase` (0, 1, 2, ... since init).
-  virtual bool mbarrierWait(Warp &, const Instruction &, LaneMask, std::uint64_t address,
-                            std::uint64_t phase, Ordering, Scope) {
+  /// A wait that succeeded.
+  virtual bool mbarrierWait(Warp &, const Instruction &, LaneMask, std::uint64_t address, Ordering,
+                            Scope) {
     return true;
   }
-  /// An asynchronous operation signals (complete_tx or an asynchronous arrive).
-  virtual void mbarrierComplete(Cluster &, std::uint64_t address, std::uint64_t operation) {}
-  virtual void mbarrierPhaseEnd(Cluster &, std::uint64_t address, std::uint64_t phase) {}
+  virtual void mbarrierPhaseEnd(Cluster &, std::uint64_t address) {}
 
-  // --- asynchronous operations
-  // ---------------------------------------------------------------------
-  /// Issue of an operation by lanes of a warp; returns its identity. Its accesses come through
-  /// bulkAccess with this identity, before or after.
-  virtual std::uint64_t asyncIssue(Warp &, const Instruction &, LaneMask) { return 0; }
-  /// The operation's effects are visible to lanes of the warp (a group wait).
-  virtual bool asyncWait(Warp &, const Instruction &, LaneMask, std::uint64_t operation) {
+  // --- asynchronous operations -----------------------------------------------------------------
+  /// Issue of an operation of a group; returns its number, which grows in each group of a warp.
+  virtual std::uint64_t asyncIssue(Warp &, const Instruction &, LaneMask, AsyncGroup) { return 0; }
+  /// The lanes have waited for the operation; with `onlyReads`, for it to have read its source.
+  virtual bool asyncWait(Warp &, const Instruction &, LaneMask, AsyncGroup, std::uint64_t operation,
+                         bool onlyReads) {
     return true;
   }
+  /// cp.async.mbarrier.arrive: the lanes' copies up to this one are complete, and the mbarrier
+  /// hears of it.
+  virtual bool asyncArrive(Warp &, const Instruction &, LaneMask, std::uint64_t mbarrier,
+                           std::uint64_t operation) {
+    return true;
+  }
+  /// Issue of a copy that completes on an mbarrier; the copies of one mbarrier complete in order.
+  virtual bool asyncIssueTowards(Warp &, const Instruction &, LaneMask, std::uint64_t mbarrier) {
+    return true;
+  }
+  virtual void asyncCompleteTowards(Cluster &, std::uint64_t mbarrier) {}
 
-  // --- life
-  // ------------------------------------------------------------------------------------------
+  // --- life ------------------------------------------------------------------------------------
   virtual void clusterBegin(Cluster &) {}
   virtual void clusterEnd(Cluster &) {}
 };

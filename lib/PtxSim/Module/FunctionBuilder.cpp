@@ -3,6 +3,7 @@
 #include "Memory/AddressSpaces.h"
 #include "Module/Decode.h"
 #include "Module/InstructionTable.h"
+#include "Module/MatrixRegisters.h"
 #include "Module/Reconvergence.h"
 #include "Module/SpecialRegisters.h"
 #include "Parse/Limits.h"
@@ -365,6 +366,7 @@ absl::Status FunctionBuilder::finish() {
                    absl::StrFormat("unknown branch table '%s'", use.name));
   }
   computeReconvergence(function_);
+  markMatrixRegisters(function_);
   return absl::OkStatus();
 }
 

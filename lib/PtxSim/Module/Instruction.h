@@ -98,6 +98,10 @@ struct Instruction {
   bool propagatesUnwritten = false;
   // The handler marks its destinations as written itself (asynchronous results, partial writes).
   bool marksDestinations = false;
+  // Of wgmma.mma_async: how many of the first operands it uses after its issue. Other instructions
+  // that touch one of these registers tell the observer.
+  bool touchesMatrix = false;
+  std::uint8_t matrixRegisters = 0;
   std::uint32_t guardOffset = 0;
   std::uint32_t line = 0;
   std::string_view text;

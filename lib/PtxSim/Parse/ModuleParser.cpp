@@ -313,6 +313,13 @@ private:
     return absl::OkStatus();
   }
 
+  absl::Status count(std::uint32_t &out) {
+    if (lexer_.peek().kind != Token::Kind::Integer || lexer_.peek().bits > 65535)
+      return lexer_.errorHere("number expected");
+    out = static_cast<std::uint32_t>(lexer_.next().bits);
+    return absl::OkStatus();
+  }
+
   absl::Status performanceDirectives(KernelInfo &info) {
     while (lexer_.peek().kind == Token::Kind::Dotted) {
       if (lexer_.acceptDotted("maxntid")) {
@@ -328,11 +335,15 @@ private:
         info.explicitCluster = true;
       } else if (lexer_.acceptDotted("maxclusterrank")) {
         info.maxClusterRank = static_cast<std::uint32_t>(lexer_.next().bits);
-      } else if (lexer_.acceptDotted("minnctapersm") || lexer_.acceptDotted("maxnctapersm") ||
-                 lexer_.acceptDotted("maxnreg")) {
-        if (lexer_.peek().kind != Token::Kind::Integer)
-          return lexer_.errorHere("number expected");
-        lexer_.next();
+      } else if (lexer_.acceptDotted("minnctapersm")) {
+        if (absl::Status s = count(info.minBlocks); !s.ok())
+          return s;
+      } else if (lexer_.acceptDotted("maxnreg")) {
+        if (absl::Status s = count(info.maxRegisters); !s.ok())
+          return s;
+      } else if (std::uint32_t ignored; lexer_.acceptDotted("maxnctapersm")) {
+        if (absl::Status s = count(ignored); !s.ok())
+          return s;
       } else if (lexer_.acceptDotted("pragma")) {
         lexer_.next();
         if (!lexer_.accept(';'))

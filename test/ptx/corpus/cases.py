@@ -15,9 +15,7 @@ TYPES = {"u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.int64, "f
 def array(made):
     """The buffer of its JSON form; u64 travels as i64, and f32 as words."""
     type_ = TYPES[made["dtype"]]
-    if "zeros" in made:
-        return np.zeros(made["zeros"], type_)
-    words = [int(word, 16) for line in made["words"] for word in line.split()]
+    words = [int(word, 16) for line in made.get("words", ()) for word in line.split()] + [0] * made.get("zeros", 0)
     return np.array(words, f"u{np.dtype(type_).itemsize}").view(type_)
 
 

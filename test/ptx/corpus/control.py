@@ -100,7 +100,7 @@ E: st.param.b32 [out], %n; ret; }
 
 
 def calls():
-    body = """  and.b32 %r2, %r0, 63; setp.gt.u32 %q0, %r2, 30; mov.u32 %r1, 9;
+    body = """  and.b32 %r2, %r0, 63; setp.gt.u32 %q0, %r2, 28; mov.u32 %r1, 9;
   @%q0 bra OTHER;
   { .param .b32 i; .param .b32 o; st.param.b32 [i], %r2; call.uni (o), collatz, (i); ld.param.b32 %r1, [o]; }
   bra END;
@@ -111,7 +111,7 @@ END: bar.warp.sync 0xffffffff;"""
 
     def result(t, words):
         word = words[t] & 63
-        if word > 30:
+        if word > 28:
             return 2 * word
         steps = 0
         while word > 1:

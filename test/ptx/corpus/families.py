@@ -1,7 +1,7 @@
 """All families of the corpus."""
 import importlib
 
-FAMILIES = ("arithmetic", "integers", "control", "matrix")
+FAMILIES = ("arithmetic", "halves", "conversions", "integers", "control", "matrix", "matrix_store", "approximate", "atomics", "memory", "mbarriers", "copies", "bulk", "tensors", "clusters", "warpgroups")
 
 
 def programs():

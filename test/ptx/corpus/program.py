@@ -9,10 +9,13 @@ VERSIONS = {"sm_80": "7.8", "sm_90a": "8.4"}
 
 
 def buffer(values, dtype="u32"):
-    """A buffer in JSON: hexadecimal words, eight a line."""
+    """A buffer in JSON: hexadecimal words, eight a line, and the number of zeros behind them."""
     width = np.dtype(numpy_type(dtype)).itemsize * 2
-    words = [f"{int(value):0{width}x}" for value in values]
-    return {"dtype": dtype, "words": [" ".join(words[i:i + 8]) for i in range(0, len(words), 8)]}
+    values = [int(value) for value in values]
+    length = next((i + 1 for i in reversed(range(len(values))) if values[i]), 0)
+    words = [f"{value:0{width}x}" for value in values[:length]]
+    made = {"dtype": dtype, "words": [" ".join(words[i:i + 8]) for i in range(0, length, 8)]}
+    return {**made, "zeros": len(values) - length} if length < len(values) else made
 
 
 def zeros(count, dtype="u32"):
@@ -72,10 +75,11 @@ def entry(name, parameters, body, directives="", module=""):
 REGISTER_BYTES = {"b16": 2, "b32": 4, "b64": 8}
 
 
-def elementwise(name, about, sources, rows, target="sm_80"):
+def elementwise(name, about, sources, rows, target="sm_80", prologue="", module=""):
     """Every thread loads one value of each source, runs all rows and stores one result a row.
 
-    sources: (register type, list of bits), all of one length, a multiple of 32.
+    sources: (register type, list of bits), all of one length, a multiple of 32. `prologue` runs once before the rows, with the
+    thread's index in the grid in %r0.
     rows: (instruction with %x, %y, %z for the sources and %o for the result, type of %o, function from bits to bits).
     """
     count = len(sources[0][1])
@@ -84,6 +88,7 @@ def elementwise(name, about, sources, rows, target="sm_80"):
     names = "xyz"[:len(sources)]
     lines = [f"  .reg .{kind} %{n};" for n, (kind, _) in zip(names, sources)]
     lines += ["  mov.u32 %r0, %ctaid.x;", f"  mad.lo.u32 %r0, %r0, {block}, %t;"]
+    lines += [prologue] if prologue else []
     for i, (n, (kind, _)) in enumerate(zip(names, sources)):
         lines += [f"  mul.wide.u32 %rd0, %r0, {REGISTER_BYTES[kind]};", f"  add.u64 %rd0, %rd0, %p{i};",
                   f"  ld.global.{kind} %{n}, [%rd0];"]
@@ -98,5 +103,5 @@ def elementwise(name, about, sources, rows, target="sm_80"):
     results = [function(*bits) for _, _, function in rows for bits in zip(*(values for _, values in sources))]
     types = {"b16": "u16", "b32": "u32", "b64": "u64"}
     arguments = [buffer(values, types[kind]) for kind, values in sources] + [zeros(len(results), dtype)]
-    return Program(name, about, entry("test", len(sources) + 1, "\n".join(lines)),
+    return Program(name, about, entry("test", len(sources) + 1, "\n".join(lines), module=module),
                    [case("test", arguments, {len(sources): buffer(results, dtype)}, grid=(count // block,), block=(block,))], target)

@@ -13,8 +13,8 @@ from cases import FOLDER, Buffer, Case, Expected, TensorMap, from_bf16, to_bf16 
 BF16_ROUNDING = 2.0**-8
 
 
-def case(name, kernel, grid, block, arguments, expected, shared=0):
-    return Case(f"kernels/{name}", FOLDER / "kernels" / f"{name}.ptx", kernel, grid, block, arguments, expected, shared)
+def case(name, kernel, grid, block, arguments, expected, shared=0, label=""):
+    return Case(f"kernels/{name}{label}", FOLDER / "kernels" / f"{name}.ptx", kernel, grid, block, arguments, expected, shared)
 
 
 def random_bf16(random, *shape):
@@ -93,11 +93,11 @@ def gemm_warp_specialised(random, element):
                 {2: bf16_result(want, scale=np.abs(want).max())}, shared=4 * 49152)
 
 
-def flash(random, name, head, causal, shared):
-    """Attention over two sequences of 70 and 122 rows; four query heads share two key heads."""
-    tokens, queries, keys = 192, 4, 2
+def flash(random, name, head, causal, shared, lengths):
+    """Attention over sequences of these lengths up to 128; four query heads share two key heads."""
+    tokens, queries, keys = sum(lengths), 4, 2
     q, k, v = (random_bf16(random, tokens, heads, head) for heads in (queries, keys, keys))
-    bounds = [0, 70, 192]
+    bounds = np.cumsum([0, *lengths])
     want = np.zeros((tokens, queries, head))
     for begin, end in zip(bounds, bounds[1:]):
         for h in range(queries):
@@ -107,16 +107,22 @@ def flash(random, name, head, causal, shared):
             weights = np.exp(scores - scores.max(axis=1, keepdims=True))
             want[begin:end, h] = weights / weights.sum(axis=1, keepdims=True) @ f64(v[begin:end, h // 2])
     starts = np.zeros(64, np.int32)
-    starts[:3] = bounds
+    starts[:len(bounds)] = bounds
     scale = np.float32(np.log2(np.e) / np.sqrt(head))
     # The weights are rounded to bf16 before they meet v: 2^-9 of each, so of the size of v.
     expected = Expected(want, relative=BF16_ROUNDING, absolute=4 * 2.0**-9, bf16=True)
-    return case(name, "fa", (2, 4, 2), (128,), [Buffer(q), Buffer(k), Buffer(v), Buffer(np.zeros_like(q)), Buffer(starts),
-                                               scalar(float(scale))], {3: expected}, shared=shared)
+    return case(name, "fa", (2, 4, len(lengths)), (128,),
+                [Buffer(q), Buffer(k), Buffer(v), Buffer(np.zeros_like(q)), Buffer(starts), scalar(float(scale))], {3: expected},
+                shared=shared, label="-" + "-".join(map(str, lengths)))
+
+
+# Two sequences; then one that ends, with its buffers, in each group of eight rows, and around the tile of 64.
+FLASH_LENGTHS = [(70, 122), *((length,) for length in (1, 4, 12, 20, 28, 36, 44, 52, 60, 63, 64, 65, 100))]
 
 
 def cases():
     random = np.random.default_rng(7)
     return [rms_norm(random), swiglu(random), gemv(random), gemm_mma(random), gemm_tma_wgmma(random),
             gemm_warp_specialised(random, "bf16"), gemm_warp_specialised(random, "e4m3"),
-            flash(random, "flash_causal_d128", 128, True, 52224), flash(random, "flash_full_d80", 80, False, 33792)]
+            *(flash(random, "flash_causal_d128", 128, True, 52224, lengths) for lengths in FLASH_LENGTHS),
+            *(flash(random, "flash_full_d80", 80, False, 33792, lengths) for lengths in FLASH_LENGTHS)]

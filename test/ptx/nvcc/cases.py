@@ -13,33 +13,33 @@ def case(name, kernel, grid, block, arguments, expected, label=""):
     return Case(f"nvcc/{name}{label}", FOLDER / "nvcc" / f"{name}.ptx", kernel, grid, block, arguments, expected)
 
 
-def reduction(random):
+def reduction(random, n):
     # Whole numbers of any order of summation: the sum is exact.
-    x = random.integers(-100, 100, 5000).astype(np.float32)
+    x = random.integers(-100, 100, n).astype(np.float32)
     return case("reduction", "reduction", (3,), (256,), [Buffer(x), Buffer(np.zeros(1, np.float32)), f"i32:{x.size}"],
-                {1: Expected(np.array([x.sum(dtype=np.float64)], np.float32))})
+                {1: Expected(np.array([x.sum(dtype=np.float64)], np.float32))}, label=f"-{n}")
 
 
-def softmax(random):
-    x = random.normal(0, 3, (5, 333)).astype(np.float32)
+def softmax(random, columns):
+    x = random.normal(0, 3, (5, columns)).astype(np.float32)
     e = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True))
     want = (e / e.sum(axis=1, keepdims=True)).astype(np.float32)
     # expf is ex2.approx of a scaled argument: about 2 units in the last place here, as is the division.
-    return case("softmax", "softmax", (5,), (128,), [Buffer(x), Buffer(np.zeros_like(x)), "i32:333"],
-                {1: Expected(want, relative=2e-6)})
+    return case("softmax", "softmax", (5,), (128,), [Buffer(x), Buffer(np.zeros_like(x)), f"i32:{columns}"],
+                {1: Expected(want, relative=2e-6)}, label=f"-{columns}")
 
 
-def gemm(random):
-    m, n, k = 37, 45, 50
+def gemm(random, m, n, k):
     a, b = (random.integers(-8, 9, shape).astype(np.float32) for shape in ((m, k), (k, n)))
     return case("gemm", "gemm", (3, 3), (16, 16), [Buffer(a), Buffer(b), Buffer(np.zeros((m, n), np.float32)),
-                                                 f"i32:{m}", f"i32:{n}", f"i32:{k}"], {2: Expected(a @ b)})
+                                                 f"i32:{m}", f"i32:{n}", f"i32:{k}"], {2: Expected(a @ b)},
+                label=f"-{m}x{n}x{k}")
 
 
-def scan(random):
-    x = random.integers(0, 1 << 32, 1000, dtype=np.uint32)
-    return case("scan", "scan", (1,), (1024,), [Buffer(x), Buffer(np.zeros_like(x)), "i32:1000"],
-                {1: Expected(np.cumsum(x, dtype=np.uint32))})
+def scan(random, n, threads):
+    x = random.integers(0, 1 << 32, n, dtype=np.uint32)
+    return case("scan", "scan", (1,), (threads,), [Buffer(x), Buffer(np.zeros_like(x)), f"i32:{n}"],
+                {1: Expected(np.cumsum(x, dtype=np.uint32))}, label=f"-{n}")
 
 
 def byte_perm(a, b, selector):
@@ -102,6 +102,9 @@ def median(random, width):
 
 
 def cases():
+    # Sizes lie on both sides of what bounds compare with: threads, tiles, steps of unrolled loops.
     random = np.random.default_rng(5)
-    return [reduction(random), softmax(random), gemm(random), scan(random), hash_switch(random), half(random),
-            median(random, 5), median(random, 12)]
+    return [reduction(random, 5000), reduction(random, 700), softmax(random, 333), softmax(random, 100),
+            gemm(random, 37, 45, 50), gemm(random, 16, 16, 1), gemm(random, 16, 16, 33), scan(random, 1000, 1024),
+            scan(random, 90, 128), hash_switch(random), half(random),
+            *(median(random, width) for width in (1, 2, 3, 4, 5, 6, 7, 8, 9, 12))]

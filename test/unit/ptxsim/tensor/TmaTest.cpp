@@ -248,6 +248,13 @@ TEST(TmaTest, WrongExpectedBytesAreADeadlock) {
   }
 }
 
+TEST(TmaTest, ReportsACopyThatOutlivesItsCta) {
+  const Tensor t{{8, 8}, {8, 8}};
+  const LaunchResult result = runLoad(t, kInit + load(t, {0, 0}, 256));
+  ASSERT_TRUE(result.fault);
+  EXPECT_EQ(result.fault->kind, FaultKind::AsyncGroupMisuse) << result.fault->toString();
+}
+
 TEST(TmaTest, ReportsMisuse) {
   const Tensor t{{8, 8}, {8, 8}};
   auto kind = [&](const std::string &body) {

@@ -1,0 +1,107 @@
+// qvl-ptxrun: runs one kernel of a PTX file on a GPU. It takes the launch options of qvl-ptxsim
+// (contract C9), so that the same cases run in the simulator and on a driver.
+#include "KernelRun.h"
+#include "tools/qvl-ptxsim/ErrorLine.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <variant>
+
+namespace qvlptxrun {
+namespace {
+
+using namespace qvlptxsim;
+
+constexpr const char *kTool = "qvl-ptxrun";
+constexpr std::uint64_t kMaxBufferBytes = std::uint64_t{16} << 30;
+
+constexpr const char *kFooter =
+    "VALUE and INDEX:FILE.npy are those of qvl-ptxsim (qvl-ptxsim --help).\n"
+    "\n"
+    "Exit codes: 0 done; 1 bad input, no usable driver or a kernel that failed; 2 usage; 3 "
+    "internal\n"
+    "error; 4 the system or the GPU failed.";
+
+struct Options {
+  LaunchFlags launch;
+  std::string driver;
+};
+
+std::variant<Options, int> usageError(std::string_view what) {
+  printError(kTool, std::string(what) + " (see qvl-ptxrun --help)");
+  return kUsage;
+}
+
+std::variant<Options, int> parseOptions(int argc, char **argv) {
+  Options options;
+  CLI::App app("Runs one kernel of a PTX file on a GPU through the CUDA driver.", kTool);
+  app.footer(kFooter);
+  app.get_formatter()->column_width(34);
+  app.set_version_flag("--version", std::string("qvl-ptxrun ") + QVL_VERSION);
+  declareLaunchFlags(app, options.launch);
+  app.add_option("--cuda-driver", options.driver, "The CUDA driver library [libcuda.so.1]")
+      ->type_name("PATH");
+  try {
+    app.parse(argumentsOf(argc, argv));
+  } catch (const CLI::Success &help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError &error) {
+    return usageError(error.what());
+  }
+  return options;
+}
+
+absl::Status run(const Options &options) {
+  std::vector<Argument> arguments;
+  for (const std::string &text : options.launch.arguments) {
+    absl::StatusOr<Argument> argument = parseArgument(text, kMaxBufferBytes);
+    if (!argument.ok())
+      return argument.status();
+    arguments.push_back(*std::move(argument));
+  }
+  if (absl::Status status = checkOutputs(options.launch.outputs, arguments); !status.ok())
+    return status;
+  absl::StatusOr<std::unique_ptr<Gpu>> gpu = Gpu::open(options.driver);
+  if (!gpu.ok())
+    return gpu.status();
+  if (absl::Status status = runKernel(**gpu, options.launch, arguments); !status.ok())
+    return status;
+  return writeOutputs(options.launch.outputs, arguments);
+}
+
+/// `qvl-ptxrun probe [PATH]`: one line about the GPU, "sm_NUMBER DESCRIPTION".
+int probe(const std::string &path) {
+  absl::StatusOr<std::unique_ptr<Gpu>> gpu = Gpu::open(path);
+  if (!gpu.ok())
+    return reportError(kTool, gpu.status());
+  std::printf("%d %s\n", (*gpu)->capability(), (*gpu)->description().c_str());
+  return kDone;
+}
+
+int runTool(int argc, char **argv) {
+  if (argc >= 2 && std::string_view(argv[1]) == "probe")
+    return probe(argc >= 3 ? argv[2] : "");
+  const std::variant<Options, int> parsed = parseOptions(argc, argv);
+  if (const int *code = std::get_if<int>(&parsed))
+    return *code;
+  const absl::Status status = run(std::get<Options>(parsed));
+  return status.ok() ? kDone : reportError(kTool, status);
+}
+
+} // namespace
+} // namespace qvlptxrun
+
+int main(int argc, char **argv) {
+  using namespace qvlptxrun;
+  try {
+    return runTool(argc, argv);
+  } catch (const std::bad_alloc &) {
+    return reportError(kTool,
+                       absl::ResourceExhaustedError("out of memory: smaller buffers need less"));
+  } catch (const std::exception &exception) {
+    return reportError(kTool, absl::InternalError(exception.what()));
+  }
+}
