@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <bit>
 #include <limits>
 
 namespace mlir::qvl {
@@ -26,6 +27,10 @@ Value bytesBehind(ImplicitLocOpBuilder &b, Value pointer, Value bytes) {
 }
 Value narrowed(ImplicitLocOpBuilder &b, Value number) {
   return arith::IndexCastOp::create(b, b.getI32Type(), number);
+}
+
+Value constantWord(ImplicitLocOpBuilder &b, int64_t value) {
+  return arith::ConstantIntOp::create(b, value, 32);
 }
 
 SmallVector<Value> joined(const LineValues &values) {
@@ -56,27 +61,46 @@ void AttentionBlock::copyQueries(Value query, Value count, LineOffset offset) {
   commitCopies(b);
 }
 
-/// Threads take neighbouring pieces of the lines, all of the same number.
+/// Pieces of all lines, in columns of a power of two of them: addresses of a thread then differ by
+/// constants.
 void AttentionBlock::copyTile(const HeadTile &tile, int64_t sharedAt, Value global, Value count,
                               LineOffset offset) {
+  int64_t pieces = tile.paddedHeadDim() * tile.elementBytes / tile.copyBytes(); // of a line
+  int64_t width;
+  for (int64_t first = 0; first < pieces; first += width) {
+    width = std::min<int64_t>(std::bit_floor<uint64_t>(pieces - first), kWarpLanes);
+    copyColumns(tile, first, width, sharedAt, global, count, offset);
+  }
+}
+
+/// Pieces [first, first + width) of all lines, as many lines at a time as there are threads. Eight
+/// neighbouring threads write to different groups of banks: lines of the same eight are taken
+/// `width` apart, and lines begin an odd number of pieces apart.
+void AttentionBlock::copyColumns(const HeadTile &tile, int64_t first, int64_t width,
+                                 int64_t sharedAt, Value global, Value count, LineOffset offset) {
   int64_t bytes = tile.copyBytes(), pieceElements = bytes / tile.elementBytes;
-  int64_t pieces = tile.paddedHeadDim() / pieceElements; // of a line
-  Type type = b.getIntegerType(8 * tile.elementBytes);
-  Value shared = frame.shared(sharedAt);
-  for (int64_t start = 0; start < kQueryLines * pieces; start += kAttentionThreads) {
-    Value number = sum(b, frame.thread(), start);
-    Value line = quotient(b, number, pieces);
-    Value column = product(b, remainder(b, number, pieces), pieceElements);
-    Value present = isBelow(b, line, count);
-    if (tile.headDim != tile.paddedHeadDim())
-      present =
-          arith::AndIOp::create(b, present, isBelow(b, column, constantIndex(b, tile.headDim)));
+  Value line = quotient(b, frame.thread(), width);
+  if (int64_t apart = 8 / width; apart > 1)
+    line = sum(b, roundDown(b, line, 8),
+               sum(b, product(b, remainder(b, line, apart), width),
+                   remainder(b, quotient(b, line, apart), width)));
+  Value column = product(b, sum(b, remainder(b, frame.thread(), width), first), pieceElements);
+  Value place = sum(b, product(b, line, tile.pitch()), product(b, column, tile.elementBytes));
+  Value shared = bytesBehind(b, frame.shared(sharedAt), place);
+  Value limit = narrowed(b, count), lineNumber = narrowed(b, line);
+  if ((first + width) * pieceElements > tile.headDim) { // padding has no lines to copy
+    Value inHead = isBelow(b, column, constantIndex(b, tile.headDim));
+    limit = arith::SelectOp::create(b, inHead, limit, constantWord(b, 0));
+  }
+  for (int64_t start = 0; start < kQueryLines; start += kAttentionThreads / width) {
+    Value left = arith::SubIOp::create(b, limit, constantWord(b, start));
+    Value present = isBelow(b, lineNumber, left);
     Value sourceBytes =
-        arith::SelectOp::create(b, present, arith::ConstantIntOp::create(b, bytes, 32),
-                                arith::ConstantIntOp::create(b, 0, 32));
-    Value place = sum(b, product(b, line, tile.pitch()), product(b, column, tile.elementBytes));
-    Value source = elementPointer(b, type, global, sum(b, offset(line), column));
-    copyAsync(b, bytesBehind(b, shared, place), source, bytes, sourceBytes);
+        arith::SelectOp::create(b, present, constantWord(b, bytes), constantWord(b, 0));
+    Value source = elementPointer(b, b.getIntegerType(8 * tile.elementBytes), global,
+                                  sum(b, offset(sum(b, line, start)), column));
+    copyAsync(b, elementPointer(b, b.getI8Type(), shared, start * tile.pitch()), source, bytes,
+              sourceBytes);
   }
 }
 
@@ -164,7 +188,7 @@ void AttentionBlock::keepInRange(LineValues &scores, Value first, const LineRang
     Value position = narrowed(b, difference(b, firstKey, begin)); // negative: above as unsigned
     for (auto [i, score] : llvm::enumerate(scores[line])) {
       int64_t key = kLineLanes * run * (i / run) + i % run;
-      Value inLine = arith::AddIOp::create(b, position, arith::ConstantIntOp::create(b, key, 32));
+      Value inLine = arith::AddIOp::create(b, position, constantWord(b, key));
       Value in = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, inLine, length);
       score = arith::SelectOp::create(b, in, score, lowest);
     }

@@ -59,6 +59,8 @@ private:
   Value scalar(double value) { return constantFloat(b, b.getF32Type(), value); }
   void copyTile(const HeadTile &tile, int64_t sharedAt, Value global, Value count,
                 LineOffset offset);
+  void copyColumns(const HeadTile &tile, int64_t first, int64_t width, int64_t sharedAt,
+                   Value global, Value count, LineOffset offset);
   void copyKeys(const KeysInMemory &block, bool values, Value first, Value end);
   LineValues maskedScores(LineValues scores, Value first, const LineRanges &ranges);
   void keepInRange(LineValues &scores, Value first, const LineRanges &ranges);
