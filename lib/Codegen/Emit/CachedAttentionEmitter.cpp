@@ -96,14 +96,14 @@ KeyBlock CachedAttentionEmitter::blockAt(Value sequence, Value head, Value first
   Value layer = frame.scalar(op.getLayer()), cache = frame.buffer(op.getCache());
   Value keyOffset = sum(b, cacheLayout.keys(b, page, layer, head), inPage);
   Value valueOffset = sum(b, cacheLayout.values(b, page, layer, head),
-                          product(b, inPage, cacheLayout.valueStride()));
+                          product(b, inPage, cacheLayout.valueTokenStride()));
   Value count = minimum(b, difference(b, keys, firstKey), constantIndex(b, kKeyBlock));
   return {elementPointer(b, element, cache, keyOffset),
           element,
-          cacheLayout.keyStride(),
+          cacheLayout.keyPlaceStride(),
           elementPointer(b, element, cache, valueOffset),
           element,
-          cacheLayout.valueStride(),
+          cacheLayout.valueTokenStride(),
           count};
 }
 

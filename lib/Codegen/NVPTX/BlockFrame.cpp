@@ -85,19 +85,32 @@ void BlockFrame::findTile(const TileGrid &grid) {
   lastRow = minimum(body, sum(body, firstRow, grid.rowsPerTile), rows);
 }
 
+Value BlockFrame::createGlobal(StringRef name, Type type, Attribute value, uint64_t alignment,
+                               unsigned space) {
+  OpBuilder::InsertionGuard guard(body);
+  body.setInsertionPoint(blockFunction);
+  auto linkage = value ? LLVM::Linkage::Internal : LLVM::Linkage::External;
+  LLVM::GlobalOp::create(body, type, /*isConstant=*/static_cast<bool>(value), linkage, name, value,
+                         alignment, space);
+  body.setInsertionPointToStart(&blockFunction.front());
+  auto pointer = LLVM::LLVMPointerType::get(body.getContext(), space);
+  return LLVM::AddressOfOp::create(body, pointer, name);
+}
+
 Value BlockFrame::shared(int64_t byteOffset) {
-  if (!sharedMemory) {
-    OpBuilder::InsertionGuard guard(body);
-    std::string name = (kernel.getName() + "_shared").str();
-    auto bytes = LLVM::LLVMArrayType::get(body.getI8Type(), 0);
-    body.setInsertionPoint(blockFunction);
-    LLVM::GlobalOp::create(body, bytes, /*isConstant=*/false, LLVM::Linkage::External, name,
-                           Attribute(), kSharedAlignment, kSharedMemory);
-    body.setInsertionPointToStart(&blockFunction.front());
-    auto type = LLVM::LLVMPointerType::get(body.getContext(), kSharedMemory);
-    sharedMemory = LLVM::AddressOfOp::create(body, type, name);
-  }
+  if (!sharedMemory)
+    sharedMemory = createGlobal((kernel.getName() + "_shared").str(),
+                                LLVM::LLVMArrayType::get(body.getI8Type(), 0), Attribute(),
+                                kSharedAlignment, kSharedMemory);
   return elementPointer(body, body.getI8Type(), sharedMemory, byteOffset);
+}
+
+Value BlockFrame::constants(ArrayRef<float> values) {
+  auto count = static_cast<int64_t>(values.size());
+  auto elements = DenseElementsAttr::get(RankedTensorType::get({count}, body.getF32Type()), values);
+  std::string name = (kernel.getName() + "_table" + Twine(tables++)).str();
+  return createGlobal(name, LLVM::LLVMArrayType::get(body.getF32Type(), count), elements,
+                      sizeof(float), kGlobalMemory);
 }
 
 void BlockFrame::barrier() { NVVM::Barrier0Op::create(body); }

@@ -37,6 +37,8 @@ public:
   /// Dynamic shared memory from `byteOffset` on; it begins at a multiple of 1024 bytes and has
   /// scratchBytes() of the kernel.
   Value shared(int64_t byteOffset = 0);
+  /// A table of constants in global memory.
+  Value constants(ArrayRef<float> values);
   /// All threads of the block meet; their writes to memory are seen by each other behind it.
   void barrier();
 
@@ -47,9 +49,14 @@ private:
   void readParameters();
   void findTile(const TileGrid &grid);
   Value asIndex(Value i32);
+  /// The address of a new global variable of the kernel's module, taken at the start of the
+  /// function.
+  Value createGlobal(StringRef name, Type type, Attribute value, uint64_t alignment,
+                     unsigned space);
 
   func::FuncOp blockFunction;
   Value column, firstRow, lastRow, threadNumber, laneNumber, warpNumber, sharedMemory;
+  unsigned tables = 0;
 };
 
 /// Threads of a warp.
