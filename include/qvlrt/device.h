@@ -104,6 +104,9 @@ public:
   virtual absl::Status copy(DeviceRange to, DeviceRange from) = 0;
   virtual absl::Status fill(DeviceRange range, std::uint8_t value) = 0;
 
+  /// Whether there is a variant of every kernel of `target` for this machine.
+  virtual bool runs(const qvlfmt::Target &target) const = 0;
+
   /// Chooses a variant for every kernel of `target` and loads the code. `artifact` names the file
   /// in errors. Errors: FailedPrecondition when no code object runs on this machine (names what it
   /// has and what the artifact offers), InvalidArgument when an object does not load or lacks a

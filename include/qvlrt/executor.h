@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,14 +41,21 @@ struct CommandRecord {
   double durationMicros = 0;
 };
 
+struct ExecutorOptions {
+  /// Target of a device that runs no kernels, which has none of its own; empty: the first one.
+  std::string target;
+};
+
 /// The programs of one target bound to one device: kernels loaded, weights in reach, one arena for
 /// the transient buffers of all programs, memory plans cached per shape. Not thread-safe. Module
 /// and device outlive it.
 class Executor {
 public:
-  /// Loads the target that carries the device's name; the null device takes the first target.
-  /// Errors: NotFound (no such target), FailedPrecondition (CPU features), ResourceExhausted.
-  static absl::StatusOr<std::unique_ptr<Executor>> create(const Module &module, Device &device);
+  /// Loads the target that carries the device's name; the null device takes that of the options.
+  /// Errors: NotFound (no such target), FailedPrecondition (no code for this machine),
+  /// ResourceExhausted.
+  static absl::StatusOr<std::unique_ptr<Executor>> create(const Module &module, Device &device,
+                                                          const ExecutorOptions &options = {});
   virtual ~Executor() = default;
 
   virtual const Module &module() const = 0;

@@ -20,7 +20,8 @@ struct KvPageLayout {
   std::int64_t pageElements = 0; // layers * 2 * kv_heads * pageTokens * head_dim
   qvlfmt::ElementType element = qvlfmt::ElementType::F32;
 
-  static KvPageLayout of(const qvlfmt::ModelFacts &facts);
+  /// The pages of the programs of one target.
+  static KvPageLayout of(const qvlfmt::ModelFacts &facts, const qvlfmt::Target &target);
   std::uint64_t pageBytes() const;
   /// Pages that hold `tokens` tokens of one sequence.
   std::int64_t pagesFor(std::int64_t tokens) const;

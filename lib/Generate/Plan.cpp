@@ -52,9 +52,10 @@ bool memoryFollowsPages(const qvlfmt::Program &program) {
 
 std::uint64_t ArenaBytes::peak() const { return std::max({vision, prefill, decode}); }
 
-absl::StatusOr<Planner> Planner::create(const Module &module) {
+absl::StatusOr<Planner> Planner::create(const Module &module, const std::string &target) {
   std::unique_ptr<Device> device = createNullDevice();
-  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(module, *device));
+  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor,
+                         Executor::create(module, *device, {.target = target}));
   QVLRT_ASSIGN_OR_RETURN(VisionProgram pictures,
                          VisionProgram::create(*executor, VisionFrames::Still));
   QVLRT_ASSIGN_OR_RETURN(VisionProgram videos, VisionProgram::create(*executor));
@@ -67,9 +68,11 @@ absl::StatusOr<Planner> Planner::create(const Module &module) {
                  std::move(prefill), std::move(decode), followsPages);
 }
 
-std::int64_t Planner::pagesFor(std::int64_t tokens) const {
-  return KvPageLayout::of(executor->module().facts()).pagesFor(tokens);
+KvPageLayout Planner::pageLayout() const {
+  return KvPageLayout::of(executor->module().facts(), executor->target());
 }
+
+std::int64_t Planner::pagesFor(std::int64_t tokens) const { return pageLayout().pagesFor(tokens); }
 
 /// Images and videos are a call each, as in Session::encodeMedia().
 absl::Status Planner::planVision(const VisionProgram &vision, const VisionInput &input,
@@ -155,8 +158,7 @@ absl::StatusOr<RunPlan> Planner::plan(const ProcessedRequest &request,
   plan.promptPages = pagesFor(plan.promptTokens);
   plan.pages = pagesFor(plan.promptTokens + std::max<std::int64_t>(plan.newTokens - 1, 0));
   plan.weightBytes = module.totalWeightBytes();
-  plan.kvBytes =
-      static_cast<std::uint64_t>(plan.pages) * KvPageLayout::of(module.facts()).pageBytes();
+  plan.kvBytes = static_cast<std::uint64_t>(plan.pages) * pageLayout().pageBytes();
   QVLRT_RETURN_IF_ERROR(planVision(pictures, request.images, plan));
   QVLRT_RETURN_IF_ERROR(planVision(videos, request.videos, plan));
   QVLRT_RETURN_IF_ERROR(planPrefill(options.session.prefillChunk, plan));

@@ -145,14 +145,13 @@ absl::Status ModelSession::step(std::span<const BatchItem> batch, std::vector<fl
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<KvCache>> createCache(const qvlfmt::ModelFacts &facts,
-                                                     Device &device, std::int64_t context,
+absl::StatusOr<std::unique_ptr<KvCache>> createCache(const Executor &executor, std::int64_t context,
                                                      const SessionOptions &options) {
-  const KvPageLayout layout = KvPageLayout::of(facts);
+  const KvPageLayout layout = KvPageLayout::of(executor.module().facts(), executor.target());
   const std::uint64_t wanted = layout.pageBytes() *
                                static_cast<std::uint64_t>(layout.pagesFor(context)) *
                                static_cast<std::uint64_t>(options.sequences);
-  return KvCache::create(device, layout, options.kvMemory.value_or(wanted));
+  return KvCache::create(executor.device(), layout, options.kvMemory.value_or(wanted));
 }
 
 } // namespace
@@ -181,8 +180,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, D
   QVLRT_ASSIGN_OR_RETURN(VisionProgram videos, VisionProgram::create(*executor));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram prefill, LanguageProgram::create(*executor, "prefill"));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram decode, LanguageProgram::create(*executor, "decode"));
-  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<KvCache> cache,
-                         createCache(facts, device, context, options));
+  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<KvCache> cache, createCache(*executor, context, options));
   return std::make_unique<ModelSession>(std::move(executor), std::move(pictures), std::move(videos),
                                         std::move(prefill), std::move(decode), std::move(cache),
                                         context, options.prefillChunk);

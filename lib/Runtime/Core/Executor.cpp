@@ -260,10 +260,12 @@ absl::StatusOr<std::vector<DeviceTensor>> ExecutorImpl::run(std::uint32_t number
 
 } // namespace
 
-absl::StatusOr<std::unique_ptr<Executor>> Executor::create(const Module &module, Device &device) {
+absl::StatusOr<std::unique_ptr<Executor>> Executor::create(const Module &module, Device &device,
+                                                           const ExecutorOptions &options) {
   const qvlfmt::Target *target = module.artifact().targets()->Get(0);
-  if (device.limits().runsKernels) {
-    QVLRT_ASSIGN_OR_RETURN(target, module.target(device.name()));
+  const std::string_view wanted = device.limits().runsKernels ? device.name() : options.target;
+  if (!wanted.empty()) {
+    QVLRT_ASSIGN_OR_RETURN(target, module.target(wanted));
   }
   auto executor = std::make_unique<ExecutorImpl>(module, device, *target);
   QVLRT_RETURN_IF_ERROR(executor->load());

@@ -18,10 +18,11 @@ static std::uint64_t roundToCommit(std::uint64_t bytes) {
   return (bytes + kCommitGranularity - 1) / kCommitGranularity * kCommitGranularity;
 }
 
-KvPageLayout KvPageLayout::of(const qvlfmt::ModelFacts &facts) {
+KvPageLayout KvPageLayout::of(const qvlfmt::ModelFacts &facts, const qvlfmt::Target &target) {
   // Bounded by the artifact's verifier.
   std::int64_t rowElements = std::int64_t{2} * facts.layers() * facts.kv_heads() * facts.head_dim();
-  return {facts.page_size(), rowElements * facts.page_size(), facts.kv_element()};
+  return {facts.page_size(), rowElements * facts.page_size(),
+          target.kv_element().value_or(facts.kv_element())};
 }
 
 std::uint64_t KvPageLayout::pageBytes() const {

@@ -73,7 +73,7 @@ absl::StatusOr<std::uint64_t> LanguageProgram::planMemory(std::int64_t rows, std
                                                           std::int64_t logitRows,
                                                           std::int64_t featureCount) const {
   const qvlfmt::ModelFacts &facts = executor->module().facts();
-  KvPageLayout page = KvPageLayout::of(facts);
+  KvPageLayout page = KvPageLayout::of(facts, executor->target());
   const ArgumentShape shapes[] = {{"ids", ElementType::I32, {rows}},
                                   {"positions", ElementType::I32, {3, rows}},
                                   {"features",

@@ -51,6 +51,7 @@ public:
   absl::Status copy(DeviceRange to, DeviceRange from) override;
   absl::Status fill(DeviceRange range, std::uint8_t value) override;
 
+  bool runs(const qvlfmt::Target &target) const override { return runsKernels(target, capability); }
   absl::StatusOr<std::unique_ptr<LoadedKernels>> loadKernels(const qvlfmt::Target &target,
                                                              std::string_view artifact) override;
   absl::Status launch(const LoadedKernels &kernels, const Launch &launch) override;

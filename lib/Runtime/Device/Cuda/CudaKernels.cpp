@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include <algorithm>
 #include <array>
 
 namespace qvlrt {
@@ -22,6 +23,18 @@ bool runsTarget(std::string_view name, const ComputeCapability &capability) {
   if (!absl::SimpleAtoi(absl::string_view(name.data(), name.size()), &number))
     return false;
   return specific ? number == capability.number() : number <= capability.number();
+}
+
+bool runsKernels(const qvlfmt::Target &target, const ComputeCapability &capability) {
+  const auto fits = [&](const qvlfmt::KernelVariant *variant) {
+    const flatbuffers::String &name = *target.objects()->Get(variant->object())->feature_set();
+    return runsTarget({name.data(), name.size()}, capability);
+  };
+  return !target.kernels() || std::all_of(target.kernels()->begin(), target.kernels()->end(),
+                                          [&](const qvlfmt::Kernel *kernel) {
+                                            return std::any_of(kernel->variants()->begin(),
+                                                               kernel->variants()->end(), fits);
+                                          });
 }
 
 absl::StatusOr<std::unique_ptr<CudaKernels>>
