@@ -44,6 +44,8 @@ struct CommandRecord {
 struct ExecutorOptions {
   /// Target of a device that runs no kernels, which has none of its own; empty: the first one.
   std::string target;
+  /// Record the work of calls that repeat and replay it, on devices that can.
+  bool replay = true;
 };
 
 /// The programs of one target bound to one device: kernels loaded, weights in reach, one arena for
@@ -68,8 +70,9 @@ public:
   /// Runs a program. Arguments are matched by name, in any order, each exactly once; element types,
   /// ranks, static dims and sizes are checked. The results are in the program's order and named;
   /// their data lie in the arena and are valid until the next run. With `records`, one entry a
-  /// command is appended. Errors: InvalidArgument (arguments), ResourceExhausted (the arena; names
-  /// its bytes).
+  /// command is appended, and the device is waited for after each; else a call returns when its
+  /// work is enqueued, and errors of kernels come with the next wait. Errors: InvalidArgument
+  /// (arguments), ResourceExhausted (the arena; names its bytes).
   virtual absl::StatusOr<std::vector<DeviceTensor>>
   run(std::uint32_t program, std::span<const DeviceTensor> arguments,
       std::vector<CommandRecord> *records = nullptr) = 0;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace qvlrt {
@@ -54,6 +55,9 @@ public:
   /// The program argument "kv_cache" [committed pages, page elements]. Ask again after pages were
   /// taken.
   DeviceTensor tensor() const;
+  /// The same [maximum of pages, page elements], whatever is committed: the pages behind have
+  /// addresses and no memory.
+  DeviceTensor reservedTensor() const;
 
   /// An empty sequence of at most `maxTokens` tokens.
   KvSequence newSequence(std::int64_t maxTokens);
@@ -67,6 +71,8 @@ private:
   /// needed bytes.
   absl::Status take(std::int64_t count, std::vector<std::int32_t> &taken);
   absl::Status grow(std::int64_t count);
+  /// What to say when the device has no memory for `count` more pages.
+  std::string noRoom(std::int64_t count) const;
   void giveBack(std::span<const std::int32_t> numbers);
   DeviceRange page(std::int32_t number) const;
 

@@ -80,10 +80,10 @@ private:
 
   absl::Status planVision(const VisionProgram &vision, const VisionInput &input,
                           RunPlan &plan) const;
-  absl::Status planPrefill(std::int64_t chunk, RunPlan &plan) const;
-  absl::Status planDecode(RunPlan &plan) const;
+  absl::Status planPrefill(const PlanOptions &options, RunPlan &plan) const;
+  absl::Status planDecode(const PlanOptions &options, RunPlan &plan) const;
   absl::Status planCall(std::int64_t rows, std::int64_t tokens, std::int64_t logitRows,
-                        RunPlan &plan) const;
+                        const PlanOptions &options, RunPlan &plan) const;
   KvPageLayout pageLayout() const;
   std::int64_t pagesFor(std::int64_t tokens) const;
 

@@ -10,6 +10,7 @@ qvlrt::SessionOptions sessionOf(const Options &options) {
   session.prefillChunk = options.prefillChunk;
   session.kvMemory = options.kvMemory;
   session.maxContext = options.maxContext;
+  session.replay = options.cudaGraphs;
   return session;
 }
 

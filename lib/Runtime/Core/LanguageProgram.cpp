@@ -1,6 +1,7 @@
 #include "qvlrt/language_program.h"
 
 #include "ElementTypes.h"
+#include "FlatbufferViews.h"
 #include "OperandChecks.h"
 #include "qvlrt/status.h"
 
@@ -12,7 +13,9 @@ using qvlfmt::ElementType;
 
 absl::StatusOr<LanguageProgram> LanguageProgram::create(Executor &executor, std::string_view name) {
   QVLRT_ASSIGN_OR_RETURN(std::uint32_t program, executor.program(name));
-  return LanguageProgram(executor, program);
+  // By the target and not by the device: a plan has no device.
+  const bool fixed = name == "decode" && viewOf(executor.target().name()) == "cuda";
+  return LanguageProgram(executor, program, fixed);
 }
 
 /// The single result called `name` of type f32 [rows, columns].
@@ -59,7 +62,7 @@ absl::Status LanguageProgram::run(const LanguageCall &call, DeviceRange features
   if (featureCount != 0)
     arguments.push_back(
         {"features", ElementType::F32, {featureCount, facts.hidden_size()}, features});
-  arguments.push_back(cache.tensor());
+  arguments.push_back(fixed ? cache.reservedTensor() : cache.tensor());
 
   QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceTensor> results,
                          executor->run(program, arguments, records));
