@@ -1,0 +1,42 @@
+// qvl.linear and qvl.fused_linear for thread blocks.
+
+#include "Emitters.h"
+
+#include "LinearFewRows.h"
+#include "LinearManyRows.h"
+
+namespace mlir::qvl {
+namespace {
+
+void emitTile(BlockFrame &frame, const Projection &projection, const LinearTile &tile) {
+  switch (tile.form) {
+  case LinearForm::ManyRows:
+    return emitTensorCoreTile(frame, projection, tile);
+  case LinearForm::ManyRowsFma:
+    return emitFmaTile(frame, projection, tile);
+  case LinearForm::FewRows:
+    return emitFewRowsTensorCore(frame, projection, tile);
+  case LinearForm::FewRowsFma:
+    return emitFewRowsFma(frame, projection, tile);
+  }
+}
+
+LogicalResult emitKernel(func::FuncOp kernel) {
+  if (failed(checkProjection(kernel)))
+    return failure();
+  FailureOr<TileGrid> grid = tileGrid(kernel, TargetKind::Cuda);
+  if (failed(grid))
+    return failure();
+  LinearTile tile = LinearTile::of(kernel);
+  BlockFrame frame(kernel, *grid, tile.threads);
+  emitTile(frame, projectionOf(kernel, frame), tile);
+  frame.replaceKernel();
+  return success();
+}
+
+} // namespace
+
+LogicalResult emitBlockLinear(func::FuncOp kernel) { return emitKernel(kernel); }
+LogicalResult emitBlockFusedLinear(func::FuncOp kernel) { return emitKernel(kernel); }
+
+} // namespace mlir::qvl
