@@ -70,6 +70,8 @@ private:
   LanguageProgram(Executor &executor, std::uint32_t program, bool fixed)
       : executor(&executor), program(program), fixed(fixed), staging(executor.device()) {}
 
+  absl::Status readBack(std::span<std::byte> to, DeviceRange from) const;
+
   Executor *executor; // borrowed
   std::uint32_t program;
   bool fixed;

@@ -100,6 +100,8 @@ absl::StatusOr<std::int64_t> ModelSession::encodeMedia(const ProcessedRequest &r
   // Two calls, as in the model specification, section 6: images first, then videos.
   QVLRT_RETURN_IF_ERROR(encode(pictures, request.images));
   QVLRT_RETURN_IF_ERROR(encode(videos, request.videos));
+  // So that a failed kernel and the time of encoding are counted here.
+  QVLRT_RETURN_IF_ERROR(executor->device().synchronize());
   return first;
 }
 

@@ -67,7 +67,19 @@ absl::Status LanguageProgram::run(const LanguageCall &call, DeviceRange features
   QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceTensor> results,
                          executor->run(program, arguments, records));
   QVLRT_ASSIGN_OR_RETURN(DeviceTensor result, logitsOf(results, logitRows, facts.vocab_size()));
-  return executor->device().copyToHost(std::as_writable_bytes(logits), result.data);
+  return readBack(std::as_writable_bytes(logits), result.data);
+}
+
+absl::Status LanguageProgram::readBack(std::span<std::byte> to, DeviceRange from) const {
+  absl::Status status = executor->device().copyToHost(to, from);
+  if (status.ok() || executor->device().limits().hostAddressable)
+    return status;
+  // The wait for the results is where a device says that one of the kernels before failed.
+  return absl::Status(status.code(),
+                      absl::StrCat(executor->target().programs()->Get(program)->name()->c_str(),
+                                   ": ", status.message(),
+                                   "; a run with --profile=FILE waits for each kernel and names "
+                                   "the one that fails"));
 }
 
 absl::StatusOr<std::uint64_t> LanguageProgram::planMemory(std::int64_t rows, std::int64_t sequences,
