@@ -136,8 +136,9 @@ Tolerance LinearCase::tolerance() const {
   // of their number. The other factor of a gated unit is below k + 1.
   double sum = (4 + std::sqrt(k)) * 0x1p-24 * (k + 1);
   double error = epilogue->weights == 2 ? sum * (k + 2) : 2 * sum;
-  double rounding = result == "bf16" ? 0x1p-9 : 0;
-  return [=](double exact) { return error + rounding * (std::abs(exact) + error); };
+  // The reference is rounded too: one step where the sum lies on the other side of a middle.
+  double step = result == "bf16" ? 0x1p-7 : 0;
+  return [=](double reference) { return error + step * std::abs(reference); };
 }
 
 std::vector<double> chains(const LinearCase &c, const RowCase &operands) {
