@@ -2,10 +2,10 @@
 
 #include "../Emit/Loops.h"
 #include "AsyncCopy.h"
+#include "AttentionVectors.h"
 #include "WarpInstructions.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <bit>
 #include <limits>
@@ -237,20 +237,15 @@ void AttentionBlock::stageLine(int64_t line) {
   Value inverse =
       arith::SelectOp::create(b, none, scalar(0), arith::DivFOp::create(b, scalar(1), total));
   int64_t run = form->columnRun();
-  auto type = VectorType::get({run}, b.getF32Type());
-  Value inverses = vector::BroadcastOp::create(b, type, inverse);
   Value place = sum(b, product(b, lines[line], tile.pitch()),
                     product(b, laneInLine, run * tile.elementBytes));
   Value start = bytesBehind(b, frame.shared(), place);
-  ArrayRef<Value> values = state.output[line];
-  for (int64_t i = 0; i < int64_t(values.size()); i += run) {
-    Value both = vector::FromElementsOp::create(b, type, values.slice(i, run));
-    Value quotients = arith::MulFOp::create(b, both, inverses);
-    if (element.isBF16())
-      quotients = arith::TruncFOp::create(b, type.clone(element), quotients);
-    Value pointer = elementPointer(b, element, start, kLineLanes * i);
-    LLVM::StoreOp::create(b, quotients, pointer, run * tile.elementBytes);
-  }
+  SmallVector<Value> quotients = llvm::map_to_vector(state.output[line], [&](Value value) {
+    return arith::MulFOp::create(b, value, inverse).getResult();
+  });
+  for (size_t i = 0; i < quotients.size(); i += run)
+    storeElements(b, ArrayRef<Value>(quotients).slice(i, run), element,
+                  elementPointer(b, element, start, kLineLanes * i), run * tile.elementBytes);
 }
 
 /// A warp stores its own lines.

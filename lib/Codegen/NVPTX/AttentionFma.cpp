@@ -2,10 +2,10 @@
 
 #include "../Emit/Loops.h"
 #include "AttentionForms.h"
+#include "AttentionVectors.h"
 #include "WarpInstructions.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::qvl {
 namespace {
@@ -23,7 +23,11 @@ public:
   void addValues(const LineValues &probabilities, LineValues &output) override;
 
 private:
-  SmallVector<Value> loadVector(const HeadTile &tile, Value pointer);
+  /// Four elements of a tile as f32.
+  SmallVector<Value> loadVector(const HeadTile &tile, Value pointer) {
+    Type stored = tile.elementBytes == 2 ? Type(b.getBF16Type()) : Type(b.getF32Type());
+    return loadElements(b, stored, kVector, pointer, kVector * tile.elementBytes);
+  }
   void addKey(Value key, ArrayRef<Value> probabilities, MutableArrayRef<Value> sums);
   Value multiplyAdd(Value x, Value y, Value z) { return math::FmaOp::create(b, x, y, z); }
 
@@ -45,20 +49,6 @@ FmaForm::FmaForm(BlockFrame &frame, const AttentionMemory &memory)
   queryStart = at(0, product(b, line, memory.queries.pitch()));
   keyStart = at(memory.keysAt(), product(b, laneInLine, memory.keys.pitch()));
   valueStart = at(memory.valuesAt(), product(b, laneInLine, kVector * memory.keys.elementBytes));
-}
-
-/// Four elements of a tile as f32.
-SmallVector<Value> FmaForm::loadVector(const HeadTile &tile, Value pointer) {
-  auto wide = VectorType::get({kVector}, b.getF32Type());
-  bool narrow = tile.elementBytes == 2;
-  VectorType stored = narrow ? wide.clone(b.getBF16Type()) : wide;
-  Value vector = LLVM::LoadOp::create(b, stored, pointer, kVector * tile.elementBytes);
-  if (narrow)
-    vector = arith::ExtFOp::create(b, wide, vector);
-  SmallVector<Value> elements;
-  for (int64_t i = 0; i < kVector; ++i)
-    elements.push_back(vector::ExtractOp::create(b, vector, i));
-  return elements;
 }
 
 LineValues FmaForm::scores() {
