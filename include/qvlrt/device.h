@@ -37,12 +37,14 @@ struct DeviceLimits {
   bool simulated = false;          // a simulator: times mean nothing and benchmarks refuse it
   std::uint64_t maxAllocation = 0; // bytes of one allocation
   int workers = 1;                 // threads that compute
+  bool recordsWork = false;        // beginRecording() and what follows it can be used
 };
 
 /// Bytes in use on a device by this process, through this object.
 struct DeviceMemoryReport {
   std::uint64_t allocated = 0; // allocations that live, and committed parts of reservations
   std::uint64_t peak = 0;      // the largest value `allocated` ever had
+  std::uint64_t available = 0; // bytes that can still be had, as far as the device knows
 };
 
 /// The kernels of one target, loaded on a device. Dies before its device.
@@ -51,6 +53,12 @@ public:
   virtual ~LoadedKernels() = default;
   /// Number of kernels: that of the target.
   virtual std::uint32_t size() const = 0;
+};
+
+/// Work that a device has recorded. Dies before the kernels in it and its device.
+class RecordedWork {
+public:
+  virtual ~RecordedWork() = default;
 };
 
 /// One launch: kernel `kernel` of a LoadedKernels over `grid` tiles.
@@ -104,6 +112,9 @@ public:
   virtual absl::Status copy(DeviceRange to, DeviceRange from) = 0;
   virtual absl::Status fill(DeviceRange range, std::uint8_t value) = 0;
 
+  /// Whether there is a variant of every kernel of `target` for this machine.
+  virtual bool runs(const qvlfmt::Target &target) const = 0;
+
   /// Chooses a variant for every kernel of `target` and loads the code. `artifact` names the file
   /// in errors. Errors: FailedPrecondition when no code object runs on this machine (names what it
   /// has and what the artifact offers), InvalidArgument when an object does not load or lacks a
@@ -115,6 +126,15 @@ public:
   virtual absl::Status launch(const LoadedKernels &kernels, const Launch &launch) = 0;
   /// Waits for everything enqueued and reports its errors.
   virtual absl::Status synchronize() = 0;
+
+  /// Keeps the launches, fills and copies inside the device that follow, with their addresses and
+  /// values, instead of running them. Until endRecording() no other operation is allowed. Error:
+  /// FailedPrecondition where limits() deny it.
+  virtual absl::Status beginRecording() = 0;
+  /// Ends the recording, also after an operation of it failed.
+  virtual absl::StatusOr<std::unique_ptr<RecordedWork>> endRecording() = 0;
+  /// Enqueues recorded work; what its addresses point at must live.
+  virtual absl::Status replay(const RecordedWork &work) = 0;
 };
 
 /// An owned allocation of a device. Move-only; dies before the device.

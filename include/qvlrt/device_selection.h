@@ -3,6 +3,7 @@
 
 #include "absl/status/statusor.h"
 #include "qvlrt/device.h"
+#include "qvlrt/module.h"
 
 #include <memory>
 #include <optional>
@@ -27,10 +28,15 @@ struct DeviceSelection {
 /// Reads "auto", "cpu", "cuda" or "cuda:N" into kind and ordinal; nothing for other text.
 std::optional<DeviceSelection> parseDevice(std::string_view text);
 
-/// Opens the device. `hasCudaCode`: whether the artifact can run on a GPU, which decides for Auto.
-/// Auto never takes a simulated GPU and never fails because of a GPU. Errors: those of
-/// createCpuDevice and createCudaDevice.
+/// Opens the device. Auto takes a GPU that runs the target "cuda" of the module; it never takes a
+/// simulated one and never fails because of a GPU. Errors: those of createCpuDevice and
+/// createCudaDevice.
 absl::StatusOr<std::unique_ptr<Device>> createDevice(const DeviceSelection &selection,
-                                                     bool hasCudaCode);
+                                                     const Module &module);
+
+/// Name of the target that a run with this selection would take: that of the device, or the
+/// module's first where Auto finds no device for it. Opens a device for Auto only. Errors: those of
+/// createDevice and Module::target.
+absl::StatusOr<std::string> chosenTarget(const DeviceSelection &selection, const Module &module);
 
 } // namespace qvlrt

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,14 +41,23 @@ struct CommandRecord {
   double durationMicros = 0;
 };
 
+struct ExecutorOptions {
+  /// Target of a device that runs no kernels, which has none of its own; empty: the first one.
+  std::string target;
+  /// Record the work of calls that repeat and replay it, on devices that can.
+  bool replay = true;
+};
+
 /// The programs of one target bound to one device: kernels loaded, weights in reach, one arena for
 /// the transient buffers of all programs, memory plans cached per shape. Not thread-safe. Module
 /// and device outlive it.
 class Executor {
 public:
-  /// Loads the target that carries the device's name; the null device takes the first target.
-  /// Errors: NotFound (no such target), FailedPrecondition (CPU features), ResourceExhausted.
-  static absl::StatusOr<std::unique_ptr<Executor>> create(const Module &module, Device &device);
+  /// Loads the target that carries the device's name; the null device takes that of the options.
+  /// Errors: NotFound (no such target), FailedPrecondition (no code for this machine),
+  /// ResourceExhausted.
+  static absl::StatusOr<std::unique_ptr<Executor>> create(const Module &module, Device &device,
+                                                          const ExecutorOptions &options = {});
   virtual ~Executor() = default;
 
   virtual const Module &module() const = 0;
@@ -60,8 +70,9 @@ public:
   /// Runs a program. Arguments are matched by name, in any order, each exactly once; element types,
   /// ranks, static dims and sizes are checked. The results are in the program's order and named;
   /// their data lie in the arena and are valid until the next run. With `records`, one entry a
-  /// command is appended. Errors: InvalidArgument (arguments), ResourceExhausted (the arena; names
-  /// its bytes).
+  /// command is appended, and the device is waited for after each; else a call returns when its
+  /// work is enqueued, and errors of kernels come with the next wait. Errors: InvalidArgument
+  /// (arguments), ResourceExhausted (the arena; names its bytes).
   virtual absl::StatusOr<std::vector<DeviceTensor>>
   run(std::uint32_t program, std::span<const DeviceTensor> arguments,
       std::vector<CommandRecord> *records = nullptr) = 0;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace qvlrt {
@@ -20,7 +21,8 @@ struct KvPageLayout {
   std::int64_t pageElements = 0; // layers * 2 * kv_heads * pageTokens * head_dim
   qvlfmt::ElementType element = qvlfmt::ElementType::F32;
 
-  static KvPageLayout of(const qvlfmt::ModelFacts &facts);
+  /// The pages of the programs of one target.
+  static KvPageLayout of(const qvlfmt::ModelFacts &facts, const qvlfmt::Target &target);
   std::uint64_t pageBytes() const;
   /// Pages that hold `tokens` tokens of one sequence.
   std::int64_t pagesFor(std::int64_t tokens) const;
@@ -53,6 +55,9 @@ public:
   /// The program argument "kv_cache" [committed pages, page elements]. Ask again after pages were
   /// taken.
   DeviceTensor tensor() const;
+  /// The same [maximum of pages, page elements], whatever is committed: the pages behind have
+  /// addresses and no memory.
+  DeviceTensor reservedTensor() const;
 
   /// An empty sequence of at most `maxTokens` tokens.
   KvSequence newSequence(std::int64_t maxTokens);
@@ -66,6 +71,8 @@ private:
   /// needed bytes.
   absl::Status take(std::int64_t count, std::vector<std::int32_t> &taken);
   absl::Status grow(std::int64_t count);
+  /// What to say when the device has no memory for `count` more pages.
+  std::string noRoom(std::int64_t count) const;
   void giveBack(std::span<const std::int32_t> numbers);
   DeviceRange page(std::int32_t number) const;
 

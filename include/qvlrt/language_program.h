@@ -61,12 +61,20 @@ public:
                                            std::int64_t pagesPerSequence, std::int64_t poolPages,
                                            std::int64_t logitRows, std::int64_t featureCount) const;
 
+  /// Whether calls for equally many sequences should have equal shapes, so that a device replays
+  /// one recording for all of them: the block table then has a column for each page of the context
+  /// and the cache is passed with all pages that it may ever have. It holds for "decode" on a GPU.
+  bool keepsShapes() const { return fixed; }
+
 private:
-  LanguageProgram(Executor &executor, std::uint32_t program)
-      : executor(&executor), program(program), staging(executor.device()) {}
+  LanguageProgram(Executor &executor, std::uint32_t program, bool fixed)
+      : executor(&executor), program(program), fixed(fixed), staging(executor.device()) {}
+
+  absl::Status readBack(std::span<std::byte> to, DeviceRange from) const;
 
   Executor *executor; // borrowed
   std::uint32_t program;
+  bool fixed;
   OperandStaging staging;
 };
 

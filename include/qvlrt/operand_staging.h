@@ -14,7 +14,8 @@
 
 namespace qvlrt {
 
-/// Collects operands, then uploads them. The buffer grows to the largest call and keeps its size.
+/// Collects operands, then uploads them. The buffer grows to the largest call and keeps its size
+/// and address: equal calls find their operands in equal places.
 class OperandStaging {
 public:
   explicit OperandStaging(Device &device) : device(&device) {}
@@ -32,6 +33,8 @@ public:
   absl::StatusOr<std::vector<DeviceTensor>> upload();
 
 private:
+  /// One copy of all operands, which are small.
+  absl::Status copyPacked();
   void addBytes(std::string_view name, qvlfmt::ElementType element, Shape dims,
                 std::span<const std::byte> bytes);
 
@@ -39,6 +42,7 @@ private:
   DeviceBuffer memory;
   std::vector<DeviceTensor> tensors; // data.address holds the offset until upload()
   std::vector<std::span<const std::byte>> contents;
+  std::vector<std::byte> packed; // all operands of a small call
   std::uint64_t total = 0;
 };
 

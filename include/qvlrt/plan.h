@@ -4,6 +4,7 @@
 #include "absl/status/statusor.h"
 #include "qvlrt/device.h"
 #include "qvlrt/executor.h"
+#include "qvlrt/kv_cache.h"
 #include "qvlrt/language_program.h"
 #include "qvlrt/module.h"
 #include "qvlrt/processor.h"
@@ -58,8 +59,12 @@ struct RunPlan {
 /// outlives it.
 class Planner {
 public:
-  /// Errors: NotFound for an artifact that lacks a program.
-  static absl::StatusOr<Planner> create(const Module &module);
+  /// `target` names that of the planned runs; empty takes the first. Error: NotFound for an
+  /// artifact that lacks it or one of its programs.
+  static absl::StatusOr<Planner> create(const Module &module, const std::string &target = "");
+
+  /// Name of the target.
+  std::string target() const { return executor->target().name()->str(); }
 
   /// The cost of a request that Processor::plan() or process() made. Errors: InvalidArgument for
   /// options that no session takes and for sizes beyond 64 bits.
@@ -75,10 +80,11 @@ private:
 
   absl::Status planVision(const VisionProgram &vision, const VisionInput &input,
                           RunPlan &plan) const;
-  absl::Status planPrefill(std::int64_t chunk, RunPlan &plan) const;
-  absl::Status planDecode(RunPlan &plan) const;
+  absl::Status planPrefill(const PlanOptions &options, RunPlan &plan) const;
+  absl::Status planDecode(const PlanOptions &options, RunPlan &plan) const;
   absl::Status planCall(std::int64_t rows, std::int64_t tokens, std::int64_t logitRows,
-                        RunPlan &plan) const;
+                        const PlanOptions &options, RunPlan &plan) const;
+  KvPageLayout pageLayout() const;
   std::int64_t pagesFor(std::int64_t tokens) const;
 
   // Members die in reverse order: each needs those before it.

@@ -50,6 +50,10 @@ typedef struct qvl_model_options {
   int32_t prefill_chunk; /* prompt tokens of one call */
   int64_t max_context;   /* tokens of prompt and answer; 0: the artifact's maximum */
   uint64_t kv_memory;    /* bytes the KV cache may take; 0: what requests need */
+  const char *device;    /* "auto", "cpu", "cuda" or "cuda:N"; null: "auto", which takes a GPU that
+                            runs the artifact, else the CPU */
+  const char *cuda_driver; /* path of the CUDA driver library; null: the system's */
+  int32_t cuda_graphs;     /* whether a GPU replays the work of a token as one graph */
 } qvl_model_options;
 
 void qvl_model_options_init(qvl_model_options *options, size_t size);
@@ -58,6 +62,9 @@ void qvl_model_options_init(qvl_model_options *options, size_t size);
  * trust. On failure *model is null. */
 qvl_status qvl_model_open(const char *path, const qvl_model_options *options, qvl_model **model);
 void qvl_model_close(qvl_model *model); /* null is fine */
+
+/* Kind of the device that the model runs on: "cpu" or "cuda". Lives as long as the library. */
+const char *qvl_model_device(const qvl_model *model);
 
 /* Called with each piece of text, which is whole characters and ends with a null byte; `bytes` does
  * not count that. Nonzero cancels the answer. */

@@ -29,12 +29,18 @@ struct SessionOptions {
   std::optional<std::int64_t> maxContext;
   /// Sequences that may be alive at a time.
   std::int64_t sequences = 1;
+  /// Replay the work of equal calls as one graph, on devices that can. Answers do not depend on it.
+  bool replay = true;
 };
 
 /// Tokens that a sequence of such a session may have. Error: InvalidArgument for a context that the
 /// artifact was not compiled for.
 absl::StatusOr<std::int64_t> contextTokens(const qvlfmt::ModelFacts &facts,
                                            const SessionOptions &options);
+
+/// Bytes the KV cache of a session may grow to, `context` being the tokens of one sequence.
+std::uint64_t kvLimit(const KvPageLayout &layout, std::int64_t context,
+                      const SessionOptions &options);
 
 /// The tokens of one sequence, what the model must know about each, and its part of the cache.
 /// Tokens from cachedTokens() on are pending: known, but not yet run. Dies before its session.

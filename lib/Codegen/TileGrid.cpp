@@ -1,6 +1,7 @@
 #include "qvl/Codegen/TileGrid.h"
 
 #include "Emit/AttentionTiles.h"
+#include "NVPTX/BlockTiles.h"
 #include "dialects/qvl/IR/Qvl.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -57,6 +58,15 @@ std::optional<TileShape> tileShape(Operation *op) {
 
 } // namespace
 
+StringRef nameOf(TargetKind target) { return target == TargetKind::Cpu ? "cpu" : "cuda"; }
+
+std::optional<TargetKind> targetKindNamed(StringRef name) {
+  for (TargetKind target : {TargetKind::Cpu, TargetKind::Cuda})
+    if (nameOf(target) == name)
+      return target;
+  return std::nullopt;
+}
+
 Operation *kernelOp(func::FuncOp kernel) {
   if (!llvm::hasSingleElement(kernel.getBody()))
     return nullptr;
@@ -70,7 +80,7 @@ Operation *kernelOp(func::FuncOp kernel) {
   return isQvl && onArguments && returned ? op : nullptr;
 }
 
-FailureOr<TileGrid> tileGrid(func::FuncOp kernel) {
+FailureOr<TileGrid> tileGrid(func::FuncOp kernel, TargetKind target) {
   Operation *op = kernelOp(kernel);
   if (!op)
     return kernel.emitError(
@@ -78,6 +88,11 @@ FailureOr<TileGrid> tileGrid(func::FuncOp kernel) {
   std::optional<TileShape> shape = tileShape(op);
   if (!shape)
     return kernel.emitError() << "no code generation for '" << op->getName() << "'";
+  if (target == TargetKind::Cuda) {
+    BlockTile tile = BlockTile::of(kernel);
+    shape->rowsPerTile = tile.rows;
+    shape->columnTiles = tile.columnTiles;
+  }
   unsigned argument = cast<BlockArgument>(shape->rows).getArgNumber();
   return TileGrid{argument, shape->dimension, shape->rowsPerTile, shape->columnTiles};
 }
@@ -87,7 +102,9 @@ static int64_t widenedRowsBytes(RankedTensorType input) {
   return input.getElementType().isBF16() ? 4 * kLinearRows * input.getDimSize(1) : 0;
 }
 
-int64_t scratchBytes(func::FuncOp kernel) {
+int64_t scratchBytes(func::FuncOp kernel, TargetKind target) {
+  if (target == TargetKind::Cuda)
+    return BlockTile::of(kernel).sharedBytes;
   return llvm::TypeSwitch<Operation *, int64_t>(kernelOp(kernel))
       .Case<LinearOp, FusedLinearOp>(
           [](auto op) { return widenedRowsBytes(cast<RankedTensorType>(op.getInput().getType())); })

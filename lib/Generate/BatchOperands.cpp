@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace qvlrt {
 namespace {
@@ -70,6 +71,14 @@ LanguageCall BatchOperands::call() const {
           .blockTable = blockTable,
           .slots = slots,
           .logitRows = logitRows};
+}
+
+void BatchOperands::widenBlockTable(std::int64_t pages) {
+  const std::size_t rows = cacheLengths.size(), width = blockTable.size() / rows;
+  std::vector<std::int32_t> wide(rows * pages);
+  for (std::size_t b = 0; b < rows; ++b)
+    std::copy_n(blockTable.begin() + b * width, width, wide.begin() + b * pages);
+  blockTable = std::move(wide);
 }
 
 absl::StatusOr<BatchOperands> gatherBatch(std::span<const BatchItem> batch) {

@@ -27,6 +27,9 @@ struct BatchOperands {
 
   /// True when every sequence runs one row: the shape of the decode program.
   bool isDecode() const { return ids.size() + 1 == rowOffsets.size(); }
+
+  /// Pads each row of the block table to `pages`, which are at least those that it has.
+  void widenBlockTable(std::int64_t pages);
 };
 
 /// Reserves the cache pages of the batch's rows and lays out the operands; lengths do not change.

@@ -74,14 +74,27 @@ qvl_model_options defaultModelOptions() {
           .threads = 0,
           .prefill_chunk = 512,
           .max_context = 0,
-          .kv_memory = 0};
+          .kv_memory = 0,
+          .device = nullptr,
+          .cuda_driver = nullptr,
+          .cuda_graphs = 1};
+}
+
+absl::StatusOr<DeviceSelection> deviceOf(const qvl_model_options &options) {
+  const std::string name = options.device ? options.device : "auto";
+  std::optional<DeviceSelection> device = parseDevice(name);
+  if (!device)
+    return absl::InvalidArgumentError("device '" + name + "' is not auto, cpu, cuda or cuda:N");
+  device->threads = options.threads;
+  device->cudaDriver = options.cuda_driver ? options.cuda_driver : "";
+  return *device;
 }
 
 absl::Status openModel(const std::string &path, const qvl_model_options &options,
                        qvl_model **model) {
   ModelOptions modelOptions;
-  modelOptions.device.kind = DeviceKind::Cpu;
-  modelOptions.device.threads = options.threads;
+  QVLRT_ASSIGN_OR_RETURN(modelOptions.device, deviceOf(options));
+  modelOptions.session.replay = options.cuda_graphs != 0;
   modelOptions.session.prefillChunk = options.prefill_chunk;
   if (options.kv_memory != 0)
     modelOptions.session.kvMemory = options.kv_memory;
@@ -206,6 +219,10 @@ qvl_status qvl_model_open(const char *path, const qvl_model_options *options, qv
 }
 
 void qvl_model_close(qvl_model *model) { delete model; }
+
+const char *qvl_model_device(const qvl_model *model) {
+  return model->loaded.device->name() == "cuda" ? "cuda" : "cpu";
+}
 
 void qvl_request_init(const qvl_model *model, qvl_request *request, size_t size) {
   narrowed(defaultRequest(*model), request, size);

@@ -14,8 +14,7 @@ absl::StatusOr<LoadedModel> LoadedModel::open(const std::string &path,
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Module> module, Module::open(path));
   if (options.verifyWeights)
     QVLRT_RETURN_IF_ERROR(module->verifyWeights());
-  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Device> device,
-                         createDevice(options.device, module->target("cuda").ok()));
+  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, createDevice(options.device, *module));
   QVLRT_ASSIGN_OR_RETURN(Processor processor,
                          Processor::create(module->facts(), module->tokenizer()));
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,

@@ -52,9 +52,10 @@ bool memoryFollowsPages(const qvlfmt::Program &program) {
 
 std::uint64_t ArenaBytes::peak() const { return std::max({vision, prefill, decode}); }
 
-absl::StatusOr<Planner> Planner::create(const Module &module) {
+absl::StatusOr<Planner> Planner::create(const Module &module, const std::string &target) {
   std::unique_ptr<Device> device = createNullDevice();
-  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(module, *device));
+  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor,
+                         Executor::create(module, *device, {.target = target}));
   QVLRT_ASSIGN_OR_RETURN(VisionProgram pictures,
                          VisionProgram::create(*executor, VisionFrames::Still));
   QVLRT_ASSIGN_OR_RETURN(VisionProgram videos, VisionProgram::create(*executor));
@@ -67,9 +68,11 @@ absl::StatusOr<Planner> Planner::create(const Module &module) {
                  std::move(prefill), std::move(decode), followsPages);
 }
 
-std::int64_t Planner::pagesFor(std::int64_t tokens) const {
-  return KvPageLayout::of(executor->module().facts()).pagesFor(tokens);
+KvPageLayout Planner::pageLayout() const {
+  return KvPageLayout::of(executor->module().facts(), executor->target());
 }
+
+std::int64_t Planner::pagesFor(std::int64_t tokens) const { return pageLayout().pagesFor(tokens); }
 
 /// Images and videos are a call each, as in Session::encodeMedia().
 absl::Status Planner::planVision(const VisionProgram &vision, const VisionInput &input,
@@ -87,38 +90,44 @@ absl::Status Planner::planVision(const VisionProgram &vision, const VisionInput 
 /// One call on `rows` rows, after which the sequence has `tokens` tokens in the cache. Like a
 /// session, it takes the decode program for a single row.
 absl::Status Planner::planCall(std::int64_t rows, std::int64_t tokens, std::int64_t logitRows,
-                               RunPlan &plan) const {
-  const std::int64_t pages = pagesFor(tokens);
+                               const PlanOptions &options, RunPlan &plan) const {
+  std::int64_t pages = pagesFor(tokens), poolPages = pages;
   const LanguageProgram &program = rows == 1 ? decode : prefill;
-  QVLRT_ASSIGN_OR_RETURN(const std::uint64_t bytes,
-                         program.planMemory(rows, /*sequences=*/1, /*pagesPerSequence=*/pages,
-                                            /*poolPages=*/pages, logitRows, plan.mediaTokens));
+  if (program.keepsShapes()) {
+    QVLRT_ASSIGN_OR_RETURN(const std::int64_t context,
+                           contextTokens(executor->module().facts(), options.session));
+    pages = pagesFor(context);
+    poolPages = kvLimit(pageLayout(), context, options.session) / pageLayout().pageBytes();
+  }
+  QVLRT_ASSIGN_OR_RETURN(
+      const std::uint64_t bytes,
+      program.planMemory(rows, /*sequences=*/1, pages, poolPages, logitRows, plan.mediaTokens));
   std::uint64_t &arena = rows == 1 ? plan.arena.decode : plan.arena.prefill;
   arena = std::max(arena, bytes);
   return absl::OkStatus();
 }
 
-absl::Status Planner::planPrefill(std::int64_t chunk, RunPlan &plan) const {
+absl::Status Planner::planPrefill(const PlanOptions &options, RunPlan &plan) const {
   std::int64_t planned = 0; // pages of the last planned chunk: full chunks differ by them only
   for (std::int64_t done = 0; done < plan.promptTokens; ++plan.chunks) {
-    const std::int64_t rows = std::min(chunk, plan.promptTokens - done);
+    const std::int64_t rows = std::min(options.session.prefillChunk, plan.promptTokens - done);
     done += rows;
     const bool last = done == plan.promptTokens;
     const bool seen = planned != 0 && (planned == pagesFor(done) || !followsPages);
     if (seen && !last)
       continue;
-    QVLRT_RETURN_IF_ERROR(planCall(rows, done, /*logitRows=*/last, plan));
+    QVLRT_RETURN_IF_ERROR(planCall(rows, done, /*logitRows=*/last, options, plan));
     planned = pagesFor(done);
   }
   return absl::OkStatus();
 }
 
 /// Every chosen token but the last is run. The shapes differ by their pages only.
-absl::Status Planner::planDecode(RunPlan &plan) const {
+absl::Status Planner::planDecode(const PlanOptions &options, RunPlan &plan) const {
   const std::int64_t end = plan.promptTokens + plan.newTokens - 1;
   for (std::int64_t tokens = plan.promptTokens + 1; tokens <= end;) {
-    QVLRT_RETURN_IF_ERROR(planCall(/*rows=*/1, tokens, /*logitRows=*/1, plan));
-    if (!followsPages)
+    QVLRT_RETURN_IF_ERROR(planCall(/*rows=*/1, tokens, /*logitRows=*/1, options, plan));
+    if (!followsPages || decode.keepsShapes())
       break;
     tokens = pagesFor(tokens) * plan.pageTokens + 1; // the first token of the next page
   }
@@ -155,12 +164,11 @@ absl::StatusOr<RunPlan> Planner::plan(const ProcessedRequest &request,
   plan.promptPages = pagesFor(plan.promptTokens);
   plan.pages = pagesFor(plan.promptTokens + std::max<std::int64_t>(plan.newTokens - 1, 0));
   plan.weightBytes = module.totalWeightBytes();
-  plan.kvBytes =
-      static_cast<std::uint64_t>(plan.pages) * KvPageLayout::of(module.facts()).pageBytes();
+  plan.kvBytes = static_cast<std::uint64_t>(plan.pages) * pageLayout().pageBytes();
   QVLRT_RETURN_IF_ERROR(planVision(pictures, request.images, plan));
   QVLRT_RETURN_IF_ERROR(planVision(videos, request.videos, plan));
-  QVLRT_RETURN_IF_ERROR(planPrefill(options.session.prefillChunk, plan));
-  QVLRT_RETURN_IF_ERROR(planDecode(plan));
+  QVLRT_RETURN_IF_ERROR(planPrefill(options, plan));
+  QVLRT_RETURN_IF_ERROR(planDecode(options, plan));
   plan.obstacle = obstacleOf(plan, options, context);
   return plan;
 }

@@ -100,6 +100,8 @@ absl::StatusOr<std::int64_t> ModelSession::encodeMedia(const ProcessedRequest &r
   // Two calls, as in the model specification, section 6: images first, then videos.
   QVLRT_RETURN_IF_ERROR(encode(pictures, request.images));
   QVLRT_RETURN_IF_ERROR(encode(videos, request.videos));
+  // So that a failed kernel and the time of encoding are counted here.
+  QVLRT_RETURN_IF_ERROR(executor->device().synchronize());
   return first;
 }
 
@@ -126,9 +128,11 @@ absl::StatusOr<SequenceState> ModelSession::newSequence(const ProcessedRequest &
 }
 
 absl::Status ModelSession::step(std::span<const BatchItem> batch, std::vector<float> &logits) {
-  QVLRT_ASSIGN_OR_RETURN(const BatchOperands operands, gatherBatch(batch));
+  QVLRT_ASSIGN_OR_RETURN(BatchOperands operands, gatherBatch(batch));
   const bool decoding = operands.isDecode();
   LanguageProgram &program = decoding ? decode : prefill;
+  if (program.keepsShapes())
+    operands.widenBlockTable(cache->layout().pagesFor(context));
   const std::size_t before = logits.size();
   logits.resize(before + operands.logitRows.size() * facts().vocab_size());
   const absl::Status status =
@@ -145,14 +149,10 @@ absl::Status ModelSession::step(std::span<const BatchItem> batch, std::vector<fl
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<KvCache>> createCache(const qvlfmt::ModelFacts &facts,
-                                                     Device &device, std::int64_t context,
+absl::StatusOr<std::unique_ptr<KvCache>> createCache(const Executor &executor, std::int64_t context,
                                                      const SessionOptions &options) {
-  const KvPageLayout layout = KvPageLayout::of(facts);
-  const std::uint64_t wanted = layout.pageBytes() *
-                               static_cast<std::uint64_t>(layout.pagesFor(context)) *
-                               static_cast<std::uint64_t>(options.sequences);
-  return KvCache::create(device, layout, options.kvMemory.value_or(wanted));
+  const KvPageLayout layout = KvPageLayout::of(executor.module().facts(), executor.target());
+  return KvCache::create(executor.device(), layout, kvLimit(layout, context, options));
 }
 
 } // namespace
@@ -168,6 +168,13 @@ absl::StatusOr<std::int64_t> contextTokens(const qvlfmt::ModelFacts &facts,
   return tokens;
 }
 
+std::uint64_t kvLimit(const KvPageLayout &layout, std::int64_t context,
+                      const SessionOptions &options) {
+  return options.kvMemory.value_or(layout.pageBytes() *
+                                   static_cast<std::uint64_t>(layout.pagesFor(context)) *
+                                   static_cast<std::uint64_t>(options.sequences));
+}
+
 absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, Device &device,
                                                          const SessionOptions &options) {
   const qvlfmt::ModelFacts &facts = module.facts();
@@ -175,14 +182,15 @@ absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, D
     return absl::InvalidArgumentError(
         "prefill-chunk and the number of sequences must be 1 or more");
   QVLRT_ASSIGN_OR_RETURN(const std::int64_t context, contextTokens(facts, options));
-  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(module, device));
+  QVLRT_ASSIGN_OR_RETURN(
+      std::unique_ptr<Executor> executor,
+      Executor::create(module, device, {.target = "", .replay = options.replay}));
   QVLRT_ASSIGN_OR_RETURN(VisionProgram pictures,
                          VisionProgram::create(*executor, VisionFrames::Still));
   QVLRT_ASSIGN_OR_RETURN(VisionProgram videos, VisionProgram::create(*executor));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram prefill, LanguageProgram::create(*executor, "prefill"));
   QVLRT_ASSIGN_OR_RETURN(LanguageProgram decode, LanguageProgram::create(*executor, "decode"));
-  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<KvCache> cache,
-                         createCache(facts, device, context, options));
+  QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<KvCache> cache, createCache(*executor, context, options));
   return std::make_unique<ModelSession>(std::move(executor), std::move(pictures), std::move(videos),
                                         std::move(prefill), std::move(decode), std::move(cache),
                                         context, options.prefillChunk);

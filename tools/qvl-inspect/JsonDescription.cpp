@@ -92,6 +92,7 @@ Json targetJson(const qvlfmt::Artifact &artifact, const qvlfmt::Target &target,
     programs.push_back(describeProgram(artifact, target, *target.programs()->Get(i)));
   return {{"name", printable(target.name())},
           {"precision", printable(target.precision())},
+          {"kv_element", elementText(target.kv_element().value_or(artifact.model()->kv_element()))},
           {"objects", objectsJson(target, features)},
           {"runs_here", chosenSets(target, features)},
           {"kernels", std::move(kernels)},

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 #include <set>
 
@@ -66,21 +67,59 @@ std::vector<std::string> chosenSets(const qvlfmt::Target &target, qvlrt::CpuFeat
   return sets;
 }
 
+/// The end of the block that opens at `open`, behind its brace; the end of the text when it does
+/// not close.
+static std::size_t blockEnd(std::string_view text, std::size_t open) {
+  std::size_t depth = 0;
+  for (std::size_t i = open; i < text.size(); ++i) {
+    depth += text[i] == '{';
+    if (text[i] == '}' && --depth == 0)
+      return i + 1;
+  }
+  return text.size();
+}
+
+std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel) {
+  if (viewOf(target.name()) != "cuda" || countOf(kernel.variants()) == 0)
+    return "";
+  const auto *bytes = target.objects()->Get(kernel.variants()->Get(0)->object())->bytes();
+  if (!bytes)
+    return "";
+  const std::string_view text(reinterpret_cast<const char *>(bytes->data()), bytes->size());
+  const std::size_t entry = text.find(absl::StrCat(".entry ", kernel.name()->c_str(), "("));
+  if (entry == text.npos)
+    return "";                                           // a cubin
+  const std::size_t begin = text.rfind('\n', entry) + 1; // 0 on the first line
+  std::string found;
+  for (const absl::string_view line :
+       absl::StrSplit(absl::string_view(text.data(), begin), absl::ByChar('\n')))
+    if (absl::StartsWith(line, ".version") || absl::StartsWith(line, ".target") ||
+        absl::StartsWith(line, ".address_size"))
+      absl::StrAppend(&found, line, "\n");
+  const std::size_t end = blockEnd(text, text.find('{', entry));
+  return absl::StrCat(found, std::string(text.substr(begin, end - begin)), "\n");
+}
+
 std::string kernelText(const qvlfmt::Target &target, std::uint32_t number,
                        qvlrt::CpuFeatures features) {
   const qvlfmt::Kernel &kernel = *target.kernels()->Get(number);
-  const std::string chosen = chosenSet(target, kernel, features);
+  const bool cpu = viewOf(target.name()) == "cpu";
   std::string text = absl::StrFormat(
-      "kernel %s of target %s\n  buffers    %u\n  scalars    %u\n  scratch    %u bytes a worker\n"
-      "  code for   %s\n  runs here  %s\n",
+      "kernel %s of target %s\n  buffers    %u\n  scalars    %u\n  scratch    %u bytes a %s\n"
+      "  code for   %s\n",
       printable(kernel.name()), printable(target.name()), kernel.buffer_count(),
-      kernel.scalar_count(), kernel.scratch_bytes(),
-      absl::StrJoin(featureSets(target, kernel), ", "), chosen.empty() ? "no" : chosen);
+      kernel.scalar_count(), kernel.scratch_bytes(), cpu ? "worker" : "block",
+      absl::StrJoin(featureSets(target, kernel), ", "));
+  const std::string chosen = chosenSet(target, kernel, features);
+  if (cpu) // a GPU is not asked
+    absl::StrAppend(&text, "  runs here  ", chosen.empty() ? "no" : chosen, "\n");
   for (const KernelUse &use : usesOf(target, number)) {
     absl::StrAppendFormat(&text, "  launched by %s: %u\n", printable(use.program), use.launches);
     for (const std::string &label : use.labels)
       absl::StrAppend(&text, "    ", label, "\n");
   }
+  if (const std::string ptx = ptxText(target, kernel); !ptx.empty())
+    absl::StrAppend(&text, "\n", ptx);
   return text;
 }
 
@@ -91,13 +130,15 @@ Json describeKernel(const qvlfmt::Target &target, std::uint32_t number,
   Json launches = Json::object();
   for (const KernelUse &use : usesOf(target, number))
     launches[printable(use.program)] = use.labels;
+  const std::string ptx = ptxText(target, kernel);
   return {{"name", printable(kernel.name())},
           {"buffers", kernel.buffer_count()},
           {"scalars", kernel.scalar_count()},
           {"scratch_bytes", kernel.scratch_bytes()},
           {"feature_sets", featureSets(target, kernel)},
           {"runs_here", chosen.empty() ? Json() : Json(chosen)},
-          {"launches", std::move(launches)}};
+          {"launches", std::move(launches)},
+          {"ptx", ptx.empty() ? Json() : Json(ptx)}};
 }
 
 } // namespace qvlinspect

@@ -77,21 +77,29 @@ std::string kernelsText(const qvlfmt::Target &target) {
   return text;
 }
 
-std::string targetText(const qvlfmt::Target &target, qvlrt::CpuFeatures features) {
+/// What this machine's CPU would do with the code. A GPU is not asked.
+std::string hereText(const qvlfmt::Target &target, qvlrt::CpuFeatures features) {
+  if (qvlrt::viewOf(target.name()) != "cpu")
+    return "";
+  const std::vector<std::string> chosen = chosenSets(target, features);
+  return absl::StrFormat("  this machine (%s) %s\n", qvlrt::describeFeatures(features),
+                         chosen.empty() ? "does not run it"
+                                        : absl::StrCat("uses ", absl::StrJoin(chosen, ", ")));
+}
+
+std::string targetText(const qvlfmt::Target &target, const qvlfmt::ModelFacts &facts,
+                       qvlrt::CpuFeatures features) {
   std::vector<std::string> objects;
   for (std::uint32_t i = 0; i < countOf(target.objects()); ++i)
     objects.push_back(absl::StrFormat("%s (%u bytes)",
                                       printable(target.objects()->Get(i)->feature_set()),
                                       countOf(target.objects()->Get(i)->bytes())));
-  const std::vector<std::string> chosen = chosenSets(target, features);
   return absl::StrFormat("\ntarget %s, precision %s: %u kernels, code for %s\n"
-                         "  this machine (%s) %s\n",
+                         "  KV cache %s\n",
                          printable(target.name()), printable(target.precision()),
                          countOf(target.kernels()), absl::StrJoin(objects, ", "),
-                         qvlrt::describeFeatures(features),
-                         chosen.empty() ? "does not run it"
-                                        : absl::StrCat("uses ", absl::StrJoin(chosen, ", "))) +
-         programsText(target) + kernelsText(target);
+                         elementText(target.kv_element().value_or(facts.kv_element()))) +
+         hereText(target, features) + programsText(target) + kernelsText(target);
 }
 
 std::string weightsText(const qvlrt::Module &module) {
@@ -117,7 +125,7 @@ std::string summarize(const qvlrt::Module &module, qvlrt::CpuFeatures features) 
                       artifact.producer() ? printable(artifact.producer()) : "an unknown compiler");
   absl::StrAppend(&text, modelText(module.facts()), tokenizerText(module.tokenizer()));
   for (const qvlfmt::Target *target : *artifact.targets())
-    absl::StrAppend(&text, targetText(*target, features));
+    absl::StrAppend(&text, targetText(*target, module.facts(), features));
   return text + weightsText(module);
 }
 

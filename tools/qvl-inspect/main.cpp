@@ -37,6 +37,7 @@ constexpr const char *kFooter =
 
 struct Options {
   std::string artifact;
+  std::string target;
   std::string program;
   std::string kernel;
   bool verify = false;
@@ -64,10 +65,13 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
       ->type_name("");
   CLI::Option *program =
       app.add_option("--program", options.program, "List the commands of a program (vision, ...)");
-  CLI::Option *kernel =
-      app.add_option("--kernel", options.kernel, "Facts of one kernel: operands, code, launches");
+  CLI::Option *kernel = app.add_option("--kernel", options.kernel,
+                                       "Facts of one kernel: operands, launches, and its PTX");
   CLI::Option *verify = app.add_flag("--verify", options.verify,
                                      "Check the checksum of every weight; names the first bad one");
+  app.add_option("--target", options.target,
+                 "Of several targets the one whose program or kernel is meant (cpu, cuda)")
+      ->type_name("NAME");
   program->type_name("NAME")->excludes(kernel)->excludes(verify);
   kernel->type_name("NAME")->excludes(verify);
   app.add_flag("--json", options.json, "Print one JSON object instead of the text");
@@ -94,25 +98,30 @@ struct Found {
   std::uint32_t number;
 };
 
-/// Finds `name` in `list(target)` of the first target that has it. Error: NotFound, with the names
-/// there are.
+/// Finds `name` in `list(target)` of the target that the options name, or of the first that has it.
+/// Error: NotFound, with the names there are.
 template <typename List>
-absl::StatusOr<Found> find(const qvlrt::Module &module, const char *what, const std::string &name,
-                           List list) {
+absl::StatusOr<Found> find(const qvlrt::Module &module, const Options &options, const char *what,
+                           const std::string &name, List list) {
+  if (!options.target.empty())
+    QVLRT_RETURN_IF_ERROR(module.target(options.target).status());
   std::vector<std::string> names;
-  for (const qvlfmt::Target *target : *module.artifact().targets())
+  for (const qvlfmt::Target *target : *module.artifact().targets()) {
+    if (!options.target.empty() && qvlrt::viewOf(target->name()) != options.target)
+      continue;
     for (std::uint32_t i = 0; i < qvlrt::countOf(list(*target)); ++i) {
       if (qvlrt::viewOf(list(*target)->Get(i)->name()) == name)
         return Found{target, i};
       names.push_back(printable(list(*target)->Get(i)->name()));
     }
+  }
   return absl::NotFoundError(absl::StrCat(module.path(), ": has no ", what, " ", name, ", only ",
                                           absl::StrJoin(names, ", ")));
 }
 
 absl::StatusOr<std::string> showProgram(const qvlrt::Module &module, const Options &options) {
   QVLRT_ASSIGN_OR_RETURN(const Found found,
-                         find(module, "program", options.program,
+                         find(module, options, "program", options.program,
                               [](const qvlfmt::Target &target) { return target.programs(); }));
   const qvlfmt::Program &program = *found.target->programs()->Get(found.number);
   return options.json ? jsonText(describeProgram(module.artifact(), *found.target, program))
@@ -122,7 +131,7 @@ absl::StatusOr<std::string> showProgram(const qvlrt::Module &module, const Optio
 absl::StatusOr<std::string> showKernel(const qvlrt::Module &module, const Options &options,
                                        qvlrt::CpuFeatures features) {
   QVLRT_ASSIGN_OR_RETURN(const Found found,
-                         find(module, "kernel", options.kernel,
+                         find(module, options, "kernel", options.kernel,
                               [](const qvlfmt::Target &target) { return target.kernels(); }));
   return options.json ? jsonText(describeKernel(*found.target, found.number, features))
                       : kernelText(*found.target, found.number, features);

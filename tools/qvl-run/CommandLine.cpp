@@ -229,6 +229,14 @@ void OptionTable::declareMachine() {
     options.device = *device;
   })->type_name("NAME");
   path("--cuda-driver", options.cudaDriver, "CUDA driver library to load", "PATH");
+  text("--cuda-graphs",
+       "on or off: launch the work of a generated token as one graph; answers are the same [on]",
+       [this](const std::string &value) {
+         if (value != "on" && value != "off")
+           throw CLI::ValidationError("--cuda-graphs", "'" + value + "' is neither on nor off");
+         options.cudaGraphs = value == "on";
+       })
+      ->type_name("on|off");
   integer("--threads", options.threads, "Threads that compute [the CPUs this process may use]", 1,
           1024);
   integer("--prefill-chunk", options.prefillChunk, "Prompt tokens of one call [512]", 1, 1 << 20);

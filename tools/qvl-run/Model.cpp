@@ -10,14 +10,20 @@ qvlrt::SessionOptions sessionOf(const Options &options) {
   session.prefillChunk = options.prefillChunk;
   session.kvMemory = options.kvMemory;
   session.maxContext = options.maxContext;
+  session.replay = options.cudaGraphs;
   return session;
+}
+
+qvlrt::DeviceSelection selectionOf(const Options &options) {
+  qvlrt::DeviceSelection device = options.device;
+  device.cudaDriver = options.cudaDriver;
+  device.threads = options.threads;
+  return device;
 }
 
 absl::StatusOr<qvlrt::LoadedModel> loadModel(const Options &options) {
   qvlrt::ModelOptions model;
-  model.device = options.device;
-  model.device.cudaDriver = options.cudaDriver;
-  model.device.threads = options.threads;
+  model.device = selectionOf(options);
   model.verifyWeights = options.verify;
   model.session = sessionOf(options);
   return qvlrt::LoadedModel::open(options.artifact, model);

@@ -10,6 +10,9 @@ namespace qvlrun {
 
 qvlrt::SessionOptions sessionOf(const Options &options);
 
+/// The device that the options name.
+qvlrt::DeviceSelection selectionOf(const Options &options);
+
 /// Opens the artifact on the device that the options name. Errors: those of
 /// LoadedModel::open.
 absl::StatusOr<qvlrt::LoadedModel> loadModel(const Options &options);

@@ -47,6 +47,7 @@ struct Options {
   // Machine.
   qvlrt::DeviceSelection device;
   std::string cudaDriver;
+  bool cudaGraphs = true;
   int threads = 0;
   std::int64_t prefillChunk = 512;
   std::optional<std::uint64_t> kvMemory;

@@ -59,10 +59,13 @@ absl::Status planRequest(const Options &options) {
                          qvlrt::Module::open(options.artifact));
   QVLRT_ASSIGN_OR_RETURN(const qvlrt::Processor processor,
                          qvlrt::Processor::create(module->facts(), module->tokenizer()));
-  QVLRT_ASSIGN_OR_RETURN(const qvlrt::Planner planner, qvlrt::Planner::create(*module));
+  QVLRT_ASSIGN_OR_RETURN(const std::string target,
+                         qvlrt::chosenTarget(selectionOf(options), *module));
+  QVLRT_ASSIGN_OR_RETURN(const qvlrt::Planner planner, qvlrt::Planner::create(*module, target));
   const PlanInput input{processor, planner, messages, options};
 
   PlanReport report;
+  report.target = target;
   report.modelMaxPixels = module->facts().processor()->max_pixels();
   report.prefillChunk = options.prefillChunk;
   QVLRT_ASSIGN_OR_RETURN(report.request, planWith(input, options.maxPixels));

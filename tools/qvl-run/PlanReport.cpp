@@ -98,6 +98,7 @@ Json variantsJson(const PlanReport &report) {
 std::string textPlan(const PlanReport &report) {
   const qvlrt::RunPlan &plan = report.request.plan;
   std::string text = mediaLines(report.request.media);
+  absl::StrAppend(&text, "target: ", printable(report.target), "\n");
   absl::StrAppendFormat(
       &text, "prompt: %d tokens, %d of them media; prefill calls: %d (--prefill-chunk=%d)\n",
       plan.promptTokens, plan.mediaTokens, plan.chunks, report.prefillChunk);
@@ -118,6 +119,7 @@ std::string textPlan(const PlanReport &report) {
 std::string jsonPlan(const PlanReport &report) {
   const qvlrt::RunPlan &plan = report.request.plan;
   const Json json = {
+      {"device", report.target},
       {"media", mediaReport(report.request.media)},
       {"usage", usageJson(plan)},
       {"prefill", {{"chunk", report.prefillChunk}, {"chunks", plan.chunks}}},

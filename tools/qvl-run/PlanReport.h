@@ -19,6 +19,7 @@ struct PlannedRequest {
 };
 
 struct PlanReport {
+  std::string target; // of the artifact
   std::int64_t modelMaxPixels = 0;
   std::int64_t prefillChunk = 0;
   PlannedRequest request;

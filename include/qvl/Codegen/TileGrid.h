@@ -5,6 +5,7 @@
 #include "mlir/Support/LLVM.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace mlir::qvl {
 
@@ -12,13 +13,24 @@ namespace mlir::qvl {
 /// of argument `rowArgument`, there are `rowTiles = ceildiv(rows, rowsPerTile)` tiles of rows and
 /// `rowTiles * columnTiles` tiles in all. Tile `t` covers tile of columns `t / rowTiles` (panels of
 /// a weight, heads) and tile of rows `t % rowTiles`, so neighbouring tiles share weights. The grid
-/// does not depend on the feature set.
+/// does not depend on the feature set, but on the kind of target: a tile is the work of one call on
+/// a CPU and of one thread block on a GPU.
 struct TileGrid {
   unsigned rowArgument;
   unsigned rowDimension;
   int64_t rowsPerTile;
   int64_t columnTiles;
 };
+
+/// The kinds of targets, one device of the runtime each.
+enum class TargetKind { Cpu, Cuda };
+/// The name in artifacts and options: "cpu", "cuda".
+StringRef nameOf(TargetKind target);
+/// The kind of that name.
+std::optional<TargetKind> targetKindNamed(StringRef name);
+
+/// Unit attribute of a kernel function that is written for few rows: a decode step on a GPU.
+inline constexpr llvm::StringLiteral kFewRowsAttr = "qvl.few_rows";
 
 /// Columns of a weight panel, and panels in one tile of a projection.
 inline constexpr int64_t kPanelColumns = 32;
@@ -29,10 +41,12 @@ inline constexpr int64_t kPanelsPerTile = 4;
 Operation *kernelOp(func::FuncOp kernel);
 
 /// The grid of a kernel function. Fails with an error at the function when its body is not one qvl
-/// op on the function's arguments, or when the op has no code generation.
-FailureOr<TileGrid> tileGrid(func::FuncOp kernel);
+/// op on the function's arguments, or when the op has no code generation. Weights need their
+/// `qvl.encoding`.
+FailureOr<TileGrid> tileGrid(func::FuncOp kernel, TargetKind target = TargetKind::Cpu);
 
-/// Bytes of scratch memory that one worker lends to a kernel, the same for every feature set.
-int64_t scratchBytes(func::FuncOp kernel);
+/// Bytes of scratch memory that one worker lends to a kernel, the same for every feature set: on a
+/// GPU the dynamic shared memory of a block.
+int64_t scratchBytes(func::FuncOp kernel, TargetKind target = TargetKind::Cpu);
 
 } // namespace mlir::qvl

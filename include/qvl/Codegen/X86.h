@@ -1,6 +1,8 @@
 // Native code for x86: kernel functions in, one shared object out.
 #pragma once
 
+#include "qvl/Codegen/KernelDump.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Support/LLVM.h"
 
@@ -27,11 +29,6 @@ struct X86FeatureSet {
 /// The dialects and translations that compileX86() creates ops of: the dependent dialects of a pass
 /// that calls it.
 void registerX86CodegenDialects(DialectRegistry &registry);
-
-/// Where to leave the steps of code generation for readers; nothing when empty.
-struct KernelDumpOptions {
-  std::string directory; // receives KERNEL.FEATURES.mlir, .ll and .s
-};
 
 /// Compiles kernel functions (one qvl op each, weights with `qvl.encoding`; see TileGrid.h) to one
 /// position-independent shared object that exports one symbol per kernel, of the function's name,

@@ -99,12 +99,12 @@ std::pair<KeyBlock, ValueRows> CachedAttentionEmitter::blockAt(Value sequence, V
   Value layer = frame.scalar(op.getLayer()), cache = frame.buffer(op.getCache());
   Value keyOffset = sum(b, cacheLayout.keys(b, page, layer, head), inPage);
   Value valueOffset = sum(b, cacheLayout.values(b, page, layer, head),
-                          product(b, inPage, cacheLayout.valueStride()));
+                          product(b, inPage, cacheLayout.valueTokenStride()));
   Value count = minimum(b, difference(b, keys, firstKey), constantIndex(b, kKeyBlock));
-  KeyBlock block{elementPointer(b, element, cache, keyOffset), element, cacheLayout.keyStride(),
+  KeyBlock block{elementPointer(b, element, cache, keyOffset), element, cacheLayout.keyPlaceStride(),
                  constantIndex(b, 0), count};
   ValueRows values{elementPointer(b, element, cache, valueOffset), element,
-                   cacheLayout.valueStride(), count};
+                   cacheLayout.valueTokenStride(), count};
   return {block, values};
 }
 

@@ -1,7 +1,6 @@
 #include "KernelFrame.h"
 
 #include "IndexArithmetic.h"
-#include "dialects/qvl/IR/Qvl.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -26,8 +25,7 @@ func::FuncOp createAbiFunction(func::FuncOp kernel) {
 } // namespace
 
 KernelFrame::KernelFrame(func::FuncOp kernel, const TileGrid &grid)
-    : kernel(kernel), grid(grid), abiFunction(createAbiFunction(kernel)),
-      body(kernel.getLoc(), kernel.getContext()) {
+    : KernelOperands(kernel), grid(grid), abiFunction(createAbiFunction(kernel)) {
   body.setInsertionPointToStart(&abiFunction.front());
   readArguments();
 }
@@ -46,41 +44,12 @@ void KernelFrame::readArguments() {
         elementPointer(body, pointerType(body), abiFunction.getArgument(Buffers), bufferPosition++);
     return LLVM::LoadOp::create(body, pointerType(body), slot, 8).getResult();
   };
-  auto tensorSizes = [&](RankedTensorType type) {
-    SmallVector<Value> result;
-    for (int64_t dimension : type.getShape())
-      result.push_back(ShapedType::isDynamic(dimension) ? loadScalar(scalarPosition++)
-                                                        : constantIndex(body, dimension));
-    return result;
-  };
-  for (BlockArgument argument : kernel.getArguments()) {
-    if (isa<IndexType>(argument.getType()))
-      continue;
-    buffers[argument] = nextBuffer();
-    if (auto type = dyn_cast<RankedTensorType>(argument.getType()))
-      sizes[argument] = tensorSizes(type);
-  }
-  for (Type type : kernel.getResultTypes()) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    resultBuffers.push_back(tensor ? nextBuffer() : Value());
-    resultSizes.push_back(tensor ? tensorSizes(tensor) : SmallVector<Value>());
-  }
-  for (BlockArgument argument : kernel.getArguments())
-    if (isa<IndexType>(argument.getType()))
-      scalars[argument] = loadScalar(scalarPosition++);
+  readOperands(nextBuffer, [&] { return loadScalar(scalarPosition++); });
   auto bound = [&](AbiArgument argument) {
     return arith::IndexCastOp::create(body, body.getIndexType(), abiFunction.getArgument(argument));
   };
   firstTile = bound(Begin);
   lastTile = bound(End);
-}
-
-Value KernelFrame::size(Value argument, unsigned dimension) {
-  return sizes.lookup(argument)[dimension];
-}
-
-Value KernelFrame::resultSize(unsigned result, unsigned dimension) {
-  return resultSizes[result][dimension];
 }
 
 Value KernelFrame::contextField(Type type, int64_t byteOffset) {
@@ -115,17 +84,6 @@ void KernelFrame::forEachTile(llvm::function_ref<void(Value, Value, Value)> emit
   emit(columnTile, rowBegin, rowEnd);
 }
 
-void KernelFrame::replaceKernel() {
-  func::ReturnOp::create(body);
-  std::string name = kernel.getName().str();
-  kernel.erase();
-  abiFunction.setName(name);
-}
-
-Attribute encodingOf(Value argument) {
-  auto block = cast<BlockArgument>(argument);
-  auto kernel = cast<func::FuncOp>(block.getOwner()->getParentOp());
-  return kernel.getArgAttr(block.getArgNumber(), kEncodingAttr);
-}
+void KernelFrame::replaceKernel() { replaceKernelBy(abiFunction); }
 
 } // namespace mlir::qvl

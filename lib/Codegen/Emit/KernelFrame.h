@@ -2,42 +2,25 @@
 // construction.
 #pragma once
 
+#include "KernelOperands.h"
 #include "qvl/Codegen/TileGrid.h"
 #include "qvlfmt/KernelAbi.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
-
 namespace mlir::qvl {
 
-/// Creates the ABI function of a kernel function beside it and hands out what a body needs. Sizes,
-/// bounds and numbers are of type index, memory is of type !llvm.ptr (buffers are row-major and
-/// 64-byte aligned). Everything the frame loads lies at the start of the function and thus
-/// dominates the body.
+/// Creates the ABI function of a kernel function beside it and hands out what a body needs. Bounds
+/// are of type index, memory is of type !llvm.ptr. Everything the frame loads lies at the start of
+/// the function and thus dominates the body.
 ///
 ///   KernelFrame frame(kernel, grid);
 ///   frame.forEachTile([&](Value columnTile, Value rowBegin, Value rowEnd) { ... });
 ///   frame.replaceKernel();
-class KernelFrame {
+class KernelFrame : public KernelOperands {
 public:
   /// Appends the function to the module of `kernel`, under a name of its own until replaceKernel().
   KernelFrame(func::FuncOp kernel, const TileGrid &grid);
 
-  /// Inserts into the body; moves with the region of the innermost open loop.
-  ImplicitLocOpBuilder &builder() { return body; }
   func::FuncOp function() { return abiFunction; }
-
-  /// The memory of a tensor, weight or cache argument of the kernel function.
-  Value buffer(Value argument) const { return buffers.lookup(argument); }
-  /// The memory of a tensor result of the kernel function (a cache result is its argument's
-  /// memory).
-  Value resultBuffer(unsigned result) const { return resultBuffers[result]; }
-  /// The size of a dimension of a tensor argument; a constant when it is static.
-  Value size(Value argument, unsigned dimension);
-  /// The size of a dimension of a tensor result; a constant when it is static.
-  Value resultSize(unsigned result, unsigned dimension);
-  /// The value of an `index` argument of the kernel function.
-  Value scalar(Value argument) const { return scalars.lookup(argument); }
 
   /// Scratch memory of the worker, 64-byte aligned.
   Value scratch();
@@ -59,19 +42,9 @@ private:
   Value contextField(Type type, int64_t byteOffset);
   void readArguments();
 
-  func::FuncOp kernel;
   TileGrid grid;
   func::FuncOp abiFunction;
-  ImplicitLocOpBuilder body;
-  DenseMap<Value, Value> buffers;
-  SmallVector<Value> resultBuffers;
-  DenseMap<Value, Value> scalars;
-  DenseMap<Value, SmallVector<Value>> sizes;
-  SmallVector<SmallVector<Value>> resultSizes;
   Value firstTile, lastTile;
 };
-
-/// The stored form of a weight argument (#qvl.panel or #qvl.flat), or null.
-Attribute encodingOf(Value argument);
 
 } // namespace mlir::qvl

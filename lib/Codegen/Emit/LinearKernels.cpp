@@ -42,21 +42,21 @@ LogicalResult checkVector(func::FuncOp kernel, Operation *op, Value vector, Stri
   return kernel.emitError() << op->getName() << " needs its " << role << " stored flat in f32";
 }
 
-Projection projectionOf(KernelFrame &frame, Value input, Value weight, Value result,
-                        PanelAttr panel) {
+Projection plainProjection(const KernelOperands &operands, Value input, Value weight, Value result,
+                           PanelAttr panel) {
   auto columns = [](Value v) { return cast<RankedTensorType>(v.getType()).getDimSize(1); };
   return {columns(input),
           columns(result),
           panel,
-          frame.buffer(input),
-          frame.buffer(weight),
-          frame.resultBuffer(0),
+          operands.buffer(input),
+          operands.buffer(weight),
+          operands.resultBuffer(0),
           getElementTypeOrSelf(input),
           getElementTypeOrSelf(result)};
 }
 
-RowMap rowMap(KernelFrame &frame, Value index, std::optional<uint64_t> group) {
-  return index ? RowMap{frame.buffer(index), static_cast<int64_t>(*group)} : RowMap();
+RowMap rowMap(const KernelOperands &operands, Value index, std::optional<uint64_t> group) {
+  return index ? RowMap{operands.buffer(index), static_cast<int64_t>(*group)} : RowMap();
 }
 
 LogicalResult checkOperands(func::FuncOp kernel, FusedLinearOp op) {
@@ -67,53 +67,73 @@ LogicalResult checkOperands(func::FuncOp kernel, FusedLinearOp op) {
   return success();
 }
 
-} // namespace
-
-LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {
-  FailureOr<TileGrid> grid = tileGrid(kernel);
-  if (failed(grid))
-    return failure();
-  auto op = cast<LinearOp>(kernelOp(kernel));
-  PanelAttr panel = weightPanel(kernel, op, op.getWeight(), 1);
-  if (!panel || (op.getBias() && failed(checkVector(kernel, op, op.getBias(), "bias"))))
-    return failure();
-  KernelFrame frame(kernel, *grid);
-  Projection projection = projectionOf(frame, op.getInput(), op.getWeight(), op.getResult(), panel);
+Projection linearProjection(LinearOp op, PanelAttr panel, const KernelOperands &operands) {
+  Projection projection =
+      plainProjection(operands, op.getInput(), op.getWeight(), op.getResult(), panel);
   if (op.getBias())
     projection.operands.push_back(
-        {frame.buffer(op.getBias()), frame.builder().getF32Type(), /*perElement=*/false});
+        {operands.buffer(op.getBias()), Float32Type::get(op.getContext()), /*perElement=*/false});
   projection.epilogue = [](ImplicitLocOpBuilder &b, ArrayRef<Value> x) -> Value {
     return x.size() == 1 ? x[0] : arith::AddFOp::create(b, x[0], x[1]);
   };
-  emitProjection(frame, projection, target);
+  return projection;
+}
+
+Projection fusedProjection(FusedLinearOp op, PanelAttr panel, const KernelOperands &operands) {
+  Projection projection =
+      plainProjection(operands, op.getInput(), op.getWeight(), op.getResult(), panel);
+  for (Value operand : op.getEpilogueOperands()) {
+    bool perElement = cast<RankedTensorType>(operand.getType()).getRank() == 2;
+    // Vectors are stored in f32, whatever their logical type.
+    Type element = perElement ? getElementTypeOrSelf(operand) : Float32Type::get(op.getContext());
+    projection.operands.push_back({operands.buffer(operand), element, perElement});
+  }
+  projection.load = rowMap(operands, op.getLoadIndex(), op.getLoadGroup());
+  projection.store = rowMap(operands, op.getStoreIndex(), op.getStoreGroup());
+  projection.epilogue = [op](ImplicitLocOpBuilder &b, ArrayRef<Value> arguments) {
+    return emitEpilogue(b, op, arguments);
+  };
+  return projection;
+}
+
+LogicalResult emitKernel(func::FuncOp kernel, const TileTarget &target) {
+  FailureOr<TileGrid> grid = tileGrid(kernel);
+  if (failed(grid) || failed(checkProjection(kernel)))
+    return failure();
+  KernelFrame frame(kernel, *grid);
+  emitProjection(frame, projectionOf(kernel, frame), target);
   frame.replaceKernel();
   return success();
 }
 
+} // namespace
+
+LogicalResult checkProjection(func::FuncOp kernel) {
+  Operation *op = kernelOp(kernel);
+  if (auto fused = dyn_cast<FusedLinearOp>(op))
+    return success(weightPanel(kernel, op, fused.getWeight(), fused.getWeightCount()) &&
+                   succeeded(checkOperands(kernel, fused)) &&
+                   succeeded(checkEpilogue(kernel, fused)));
+  auto linear = cast<LinearOp>(op);
+  return success(
+      weightPanel(kernel, op, linear.getWeight(), 1) &&
+      (!linear.getBias() || succeeded(checkVector(kernel, op, linear.getBias(), "bias"))));
+}
+
+Projection projectionOf(func::FuncOp kernel, const KernelOperands &operands) {
+  Operation *op = kernelOp(kernel);
+  if (auto fused = dyn_cast<FusedLinearOp>(op))
+    return fusedProjection(fused, cast<PanelAttr>(encodingOf(fused.getWeight())), operands);
+  auto linear = cast<LinearOp>(op);
+  return linearProjection(linear, cast<PanelAttr>(encodingOf(linear.getWeight())), operands);
+}
+
+LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {
+  return emitKernel(kernel, target);
+}
+
 LogicalResult emitFusedLinearKernel(func::FuncOp kernel, const TileTarget &target) {
-  FailureOr<TileGrid> grid = tileGrid(kernel);
-  if (failed(grid))
-    return failure();
-  auto op = cast<FusedLinearOp>(kernelOp(kernel));
-  PanelAttr panel = weightPanel(kernel, op, op.getWeight(), op.getWeightCount());
-  if (!panel || failed(checkOperands(kernel, op)) || failed(checkEpilogue(kernel, op)))
-    return failure();
-  KernelFrame frame(kernel, *grid);
-  Projection projection = projectionOf(frame, op.getInput(), op.getWeight(), op.getResult(), panel);
-  for (Value operand : op.getEpilogueOperands()) {
-    bool perElement = cast<RankedTensorType>(operand.getType()).getRank() == 2;
-    // Vectors are stored in f32, whatever their logical type.
-    Type element = perElement ? getElementTypeOrSelf(operand) : frame.builder().getF32Type();
-    projection.operands.push_back({frame.buffer(operand), element, perElement});
-  }
-  projection.load = rowMap(frame, op.getLoadIndex(), op.getLoadGroup());
-  projection.store = rowMap(frame, op.getStoreIndex(), op.getStoreGroup());
-  projection.epilogue = [op](ImplicitLocOpBuilder &b, ArrayRef<Value> arguments) {
-    return emitEpilogue(b, op, arguments);
-  };
-  emitProjection(frame, projection, target);
-  frame.replaceKernel();
-  return success();
+  return emitKernel(kernel, target);
 }
 
 } // namespace mlir::qvl

@@ -1,4 +1,4 @@
-// Counted loops with their body as a callback.
+// Counted loops and branches with their body as a callback.
 #pragma once
 
 #include "IndexArithmetic.h"
@@ -28,6 +28,14 @@ inline SmallVector<Value> forLoop(ImplicitLocOpBuilder &b, Value begin, Value en
   body(loop.getInductionVar(), carried);
   scf::YieldOp::create(b, carried);
   return {loop.getResults().begin(), loop.getResults().end()};
+}
+
+/// `if (condition) body()`.
+inline void ifTrue(ImplicitLocOpBuilder &b, Value condition, llvm::function_ref<void()> body) {
+  auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  body();
 }
 
 } // namespace mlir::qvl

@@ -6,6 +6,8 @@
 #include "dialects/qvl/IR/Qvl.h"
 #include "qvl/Codegen/TileTarget.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
 #include <functional>
 
 namespace mlir::qvl {
@@ -30,6 +32,13 @@ struct Projection {
   /// The result of a tile's vector from its accumulators (one per weight) and operands.
   std::function<Value(ImplicitLocOpBuilder &, ArrayRef<Value>)> epilogue = {};
 };
+
+/// Whether the qvl.linear or qvl.fused_linear of a kernel function has weights, vectors and an
+/// epilogue of the forms that emitters know. Emits an error at the kernel function.
+LogicalResult checkProjection(func::FuncOp kernel);
+
+/// The projection of a kernel function that checkProjection() has accepted.
+Projection projectionOf(func::FuncOp kernel, const KernelOperands &operands);
 
 /// Emits the loops over the tiles of the frame's grid.
 void emitProjection(KernelFrame &frame, const Projection &projection, const TileTarget &target);

@@ -8,8 +8,6 @@ namespace {
 
 unsigned alignmentOf(Type type) { return getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8; }
 
-Type pointerType(ImplicitLocOpBuilder &b) { return LLVM::LLVMPointerType::get(b.getContext()); }
-
 /// A splat of a 32-bit word in the lanes of `type`.
 Value wordSplat(ImplicitLocOpBuilder &b, VectorType type, uint32_t value) {
   return arith::ConstantOp::create(b, DenseElementsAttr::get(type, APInt(32, value)));
@@ -57,7 +55,7 @@ Value constantFloat(ImplicitLocOpBuilder &b, Type type, double value) {
 
 Value elementPointer(ImplicitLocOpBuilder &b, Type element, Value base, Value index) {
   Value offset = arith::IndexCastOp::create(b, b.getI64Type(), index);
-  return LLVM::GEPOp::create(b, pointerType(b), element, base, ValueRange{offset});
+  return LLVM::GEPOp::create(b, base.getType(), element, base, ValueRange{offset});
 }
 
 Value elementPointer(ImplicitLocOpBuilder &b, Type element, Value base, int64_t index) {
@@ -66,19 +64,19 @@ Value elementPointer(ImplicitLocOpBuilder &b, Type element, Value base, int64_t 
   if (!llvm::isInt<32>(index)) // beyond the constant indices of a GEP
     return elementPointer(b, element, base, constantIndex(b, index));
   LLVM::GEPArg offset = static_cast<int32_t>(index);
-  return LLVM::GEPOp::create(b, pointerType(b), element, base, offset);
+  return LLVM::GEPOp::create(b, base.getType(), element, base, offset);
 }
 
-Value load(ImplicitLocOpBuilder &b, Type type, Value pointer) {
-  return LLVM::LoadOp::create(b, type, pointer, alignmentOf(type));
+Value load(ImplicitLocOpBuilder &b, Type type, Value pointer, int64_t alignment) {
+  return LLVM::LoadOp::create(b, type, pointer, alignment ? alignment : alignmentOf(type));
 }
 
 Value loadIndex(ImplicitLocOpBuilder &b, Value pointer) {
   return arith::IndexCastOp::create(b, b.getIndexType(), load(b, b.getI32Type(), pointer));
 }
 
-void store(ImplicitLocOpBuilder &b, Value value, Value pointer) {
-  LLVM::StoreOp::create(b, value, pointer, alignmentOf(value.getType()));
+void store(ImplicitLocOpBuilder &b, Value value, Value pointer, int64_t alignment) {
+  LLVM::StoreOp::create(b, value, pointer, alignment ? alignment : alignmentOf(value.getType()));
 }
 
 Value laneMask(ImplicitLocOpBuilder &b, int64_t lanes, Value count) {
@@ -103,20 +101,21 @@ void maskedStore(ImplicitLocOpBuilder &b, Value value, Value pointer, Value mask
   LLVM::MaskedStoreOp::create(b, value, pointer, mask, alignmentOf(value.getType()));
 }
 
-Value loadFloats(ImplicitLocOpBuilder &b, VectorType type, Type element, Value pointer,
-                 Value mask) {
+Value loadFloats(ImplicitLocOpBuilder &b, VectorType type, Type element, Value pointer, Value mask,
+                 int64_t alignment) {
   VectorType stored = element.isBF16() ? type.clone(b.getI16Type()) : type;
-  Value value = mask ? maskedLoad(b, stored, pointer, mask) : load(b, stored, pointer);
+  Value value = mask ? maskedLoad(b, stored, pointer, mask) : load(b, stored, pointer, alignment);
   return element.isBF16() ? widenBf16(b, value, type) : value;
 }
 
-void storeFloats(ImplicitLocOpBuilder &b, Value value, Type element, Value pointer, Value mask) {
+void storeFloats(ImplicitLocOpBuilder &b, Value value, Type element, Value pointer, Value mask,
+                 int64_t alignment) {
   if (element.isBF16())
     value = roundToBf16(b, value);
   if (mask)
     maskedStore(b, value, pointer, mask);
   else
-    store(b, value, pointer);
+    store(b, value, pointer, alignment);
 }
 
 } // namespace mlir::qvl

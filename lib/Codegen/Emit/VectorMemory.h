@@ -1,4 +1,4 @@
-// Scalars and vectors in memory behind !llvm.ptr.
+// Scalars and vectors in memory behind !llvm.ptr, in any address space.
 #pragma once
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -16,21 +16,21 @@ Value elementPointer(ImplicitLocOpBuilder &b, Type element, Value base, Value in
 /// `base + index` elements with a constant index.
 Value elementPointer(ImplicitLocOpBuilder &b, Type element, Value base, int64_t index);
 
-/// Loads a scalar or vector with the alignment of its element.
-Value load(ImplicitLocOpBuilder &b, Type type, Value pointer);
+/// Loads a scalar or vector. `alignment` of the pointer in bytes; 0 means that of the element.
+Value load(ImplicitLocOpBuilder &b, Type type, Value pointer, int64_t alignment = 0);
 /// Loads an i32 and extends it, with its sign, to index.
 Value loadIndex(ImplicitLocOpBuilder &b, Value pointer);
-/// Stores a scalar or vector with the alignment of its element.
-void store(ImplicitLocOpBuilder &b, Value value, Value pointer);
+/// Stores a scalar or vector; `alignment` as of load().
+void store(ImplicitLocOpBuilder &b, Value value, Value pointer, int64_t alignment = 0);
 
 /// Loads activations, f32 or bf16, as vectors of f32. With a mask, the other lanes are zero and not
-/// read.
+/// read. `alignment` as of load().
 Value loadFloats(ImplicitLocOpBuilder &b, VectorType type, Type element, Value pointer,
-                 Value mask = {});
+                 Value mask = {}, int64_t alignment = 0);
 /// Stores a vector of f32 as activations, f32 or bf16; bf16 rounds to nearest even and keeps NaN.
-/// With a mask, the other lanes are not written.
-void storeFloats(ImplicitLocOpBuilder &b, Value value, Type element, Value pointer,
-                 Value mask = {});
+/// With a mask, the other lanes are not written. `alignment` as of load().
+void storeFloats(ImplicitLocOpBuilder &b, Value value, Type element, Value pointer, Value mask = {},
+                 int64_t alignment = 0);
 
 /// Lanes below `count` (of type index).
 Value laneMask(ImplicitLocOpBuilder &b, int64_t lanes, Value count);

@@ -8,23 +8,17 @@
 
 namespace mlir::qvl {
 
-void emitRow(KernelFrame &frame, CacheAppendOp op, Value row) {
+void emitRow(RowFrame &frame, CacheAppendOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   CacheType type = op.getCache().getType();
-  int64_t headDim = type.getHeadDim(), columns = type.getKvHeads() * headDim;
+  int64_t columns = type.getKvHeads() * type.getHeadDim();
   Type element = elementOf(op.getKey());
   CacheRow cache(frame, op.getCache(), op.getSlots(), op.getLayer(), row);
-  Value keys = rowPointer(b, element, frame.buffer(op.getKey()), row, columns);
-  forEach(b, type.getKvHeads(), [&](Value head) {
-    forEach(b, headDim, [&](Value place) {
-      Value from = elementPointer(b, element, keys, sum(b, product(b, head, headDim), place));
-      store(b, convertFloat(b, load(b, element, from), type.getElement()), cache.key(head, place));
-    });
-  });
+  cache.storeKeys(rowPointer(b, element, frame.buffer(op.getKey()), row, columns), element);
   cache.storeValues(rowPointer(b, element, frame.buffer(op.getValue()), row, columns), element);
 }
 
-void emitRow(KernelFrame &frame, RopeAppendOp op, Value row) {
+void emitRow(RowFrame &frame, RopeAppendOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   CacheType type = op.getCache().getType();
   int64_t headDim = type.getHeadDim(), kvHeads = type.getKvHeads();
@@ -37,13 +31,13 @@ void emitRow(KernelFrame &frame, RopeAppendOp op, Value row) {
       rowPointer(b, b.getF32Type(), frame.buffer(op.getTable()), row, rowElements(op.getTable()));
   Value query = rowPointer(b, element, frame.resultBuffer(0), row, queryColumns);
   Value keys = elementPointer(b, element, joined, queryColumns);
-  rotateHeads(b, {joined, element, queryHeads, headDim}, table,
+  rotateHeads(frame, {joined, element, queryHeads, headDim}, table,
               [&](Value head, Value place, Value rotated) {
                 Value offset = sum(b, product(b, head, headDim), place);
-                store(b, rotated, elementPointer(b, element, query, offset));
+                storeVector(frame, rotated, elementPointer(b, element, query, offset));
               });
   rotateHeads(
-      b, {keys, element, kvHeads, headDim}, table,
+      frame, {keys, element, kvHeads, headDim}, table,
       [&](Value head, Value place, Value rotated) { cache.storeKey(head, place, rotated); });
   cache.storeValues(elementPointer(b, element, keys, kvHeads * headDim), element);
 }

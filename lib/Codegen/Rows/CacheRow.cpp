@@ -7,37 +7,54 @@
 
 namespace mlir::qvl {
 
-CacheRow::CacheRow(KernelFrame &frame, Value cache, Value slots, Value layer, Value row)
-    : b(frame.builder()), type(cast<CacheType>(cache.getType())), layout(type),
-      cache(frame.buffer(cache)), layer(frame.scalar(layer)) {
+CacheRow::CacheRow(RowFrame &frame, Value cache, Value slots, Value layer, Value row)
+    : frame(frame), b(frame.builder()), type(cast<CacheType>(cache.getType())),
+      layout(type, frame.target()), cache(frame.buffer(cache)), layer(frame.scalar(layer)) {
   Value pointer = elementPointer(b, b.getI64Type(), frame.buffer(slots), row);
   Value slot = arith::IndexCastOp::create(b, b.getIndexType(), load(b, b.getI64Type(), pointer));
   page = quotient(b, slot, type.getPage());
   token = remainder(b, slot, type.getPage());
 }
 
-Value CacheRow::key(Value head, Value place) {
-  Value line = product(b, place, layout.keyStride());
-  Value offset = sum(b, sum(b, layout.keys(b, page, layer, head), token), line);
-  return elementPointer(b, type.getElement(), cache, offset);
-}
-
 void CacheRow::storeKey(Value head, Value place, Value vector) {
-  Value elements = convertFloat(b, vector, type.getElement()), line = key(head, place);
+  Value elements = convertFloat(b, vector, type.getElement());
+  Value token = product(b, this->token, layout.keyTokenStride());
+  Value line = sum(b, token, product(b, place, layout.keyPlaceStride()));
+  Value offset = sum(b, layout.keys(b, page, layer, head), line);
+  Value pointer = elementPointer(b, type.getElement(), cache, offset);
+  if (layout.keyPlaceStride() == 1)
+    return storeVector(frame, elements, pointer);
   int64_t width = cast<VectorType>(vector.getType()).getNumElements();
   for (int64_t lane = 0; lane < width; ++lane)
     store(b, vector::ExtractOp::create(b, elements, lane),
-          elementPointer(b, type.getElement(), line, lane * layout.keyStride()));
+          elementPointer(b, type.getElement(), pointer, lane * layout.keyPlaceStride()));
+}
+
+void CacheRow::storeKeys(Value from, Type element) {
+  int64_t headDim = type.getHeadDim();
+  auto prepare = [](Value, int64_t) {};
+  frame.forEachHeadChunk(type.getKvHeads(), headDim, headDim, kChunk, prepare,
+                         [&](Value head, Value place, int64_t width) {
+                           Value source = elementPointer(b, element, from,
+                                                         sum(b, product(b, head, headDim), place));
+                           storeKey(head, place,
+                                    load(b, VectorType::get({width}, element), source,
+                                         frame.alignment(element, width)));
+                         });
 }
 
 void CacheRow::storeValues(Value from, Type element) {
-  forEach(b, type.getKvHeads(), [&](Value head) {
-    Value start =
-        sum(b, layout.values(b, page, layer, head), product(b, token, layout.valueStride()));
-    convertElements(
-        b, element, elementPointer(b, element, from, product(b, head, type.getHeadDim())),
-        type.getElement(), elementPointer(b, type.getElement(), cache, start), type.getHeadDim());
-  });
+  int64_t headDim = type.getHeadDim();
+  Value inHead = product(b, token, layout.valueTokenStride());
+  auto prepare = [](Value, int64_t) {};
+  frame.forEachHeadChunk(
+      type.getKvHeads(), headDim, headDim, kChunk, prepare,
+      [&](Value head, Value place, int64_t width) {
+        Value source = elementPointer(b, element, from, sum(b, product(b, head, headDim), place));
+        Value offset = sum(b, sum(b, layout.values(b, page, layer, head), inHead), place);
+        convertVector(frame, element, source, type.getElement(),
+                      elementPointer(b, type.getElement(), cache, offset), width);
+      });
 }
 
 } // namespace mlir::qvl

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lib/Codegen/Emit/CacheLayout.h"
-#include "lib/Codegen/Emit/KernelFrame.h"
+#include "lib/Codegen/Rows/RowFrame.h"
 
 namespace mlir::qvl {
 
@@ -10,17 +10,17 @@ namespace mlir::qvl {
 class CacheRow {
 public:
   /// The slot of row `row`: `slots`, `cache` and `layer` are arguments of the kernel function.
-  CacheRow(KernelFrame &frame, Value cache, Value slots, Value layer, Value row);
+  CacheRow(RowFrame &frame, Value cache, Value slots, Value layer, Value row);
 
-  /// The address of element `place` of the key of a head. Keys are transposed: the next element is
-  /// one line of the page further.
-  Value key(Value head, Value place);
   /// Stores a vector from element `place` of the key of a head on, rounded to the cache's elements.
   void storeKey(Value head, Value place, Value vector);
-  /// Stores the values of all heads, neighbours from `from` on, rounded to the cache's elements.
+  /// Stores keys or values of all heads, neighbours from `from` on, which is a multiple of head_dim
+  /// elements of its buffer, rounded to the cache's elements.
+  void storeKeys(Value from, Type element);
   void storeValues(Value from, Type element);
 
 private:
+  RowFrame &frame;
   ImplicitLocOpBuilder &b;
   CacheType type;
   CacheLayout layout;

@@ -7,23 +7,23 @@
 namespace mlir::qvl {
 
 /// Element `position` of a vector of i32, as index.
-static Value rowNumber(KernelFrame &frame, Value tensor, Value position) {
+static Value rowNumber(RowFrame &frame, Value tensor, Value position) {
   ImplicitLocOpBuilder &b = frame.builder();
   return loadIndex(b, elementPointer(b, b.getI32Type(), frame.buffer(tensor), position));
 }
 
 /// Row `from` of the input becomes row `to` of the result.
-static void moveRow(KernelFrame &frame, Value input, Value from, Value to) {
+static void moveRow(RowFrame &frame, Value input, Value from, Value to) {
   ImplicitLocOpBuilder &b = frame.builder();
   int64_t columns = rowElements(input);
   Type element = elementOf(input);
-  copyElements(b, element, rowPointer(b, element, frame.buffer(input), from, columns),
-               rowPointer(b, element, frame.resultBuffer(0), to, columns), columns);
+  copyElements(frame, element, rowPointer(b, element, frame.buffer(input), from, columns),
+               rowPointer(b, element, frame.resultBuffer(0), to, columns), columns, columns);
 }
 
 /// Reads the row of the table out of its panel: groups of `k_group` neighbouring columns, one group
 /// every `n` groups.
-void emitRow(KernelFrame &frame, EmbedOp op, Value row) {
+void emitRow(RowFrame &frame, EmbedOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   auto panel = cast<PanelAttr>(encodingOf(op.getTable()));
   int64_t n = panel.getN(), group = panel.getKGroup(), columns = rowElements(op.getResult());
@@ -33,21 +33,26 @@ void emitRow(KernelFrame &frame, EmbedOp op, Value row) {
                     product(b, remainder(b, id, n), group));
   Value from = elementPointer(b, stored, frame.buffer(op.getTable()), place);
   Value to = rowPointer(b, element, frame.resultBuffer(0), row, columns);
-  auto copyGroup = [&](Value number, int64_t width) {
-    Value source = elementPointer(b, stored, from, product(b, number, n * group));
-    Value target = elementPointer(b, element, to, product(b, number, group));
-    convertElements(b, stored, source, element, target, width);
+  auto copyColumns = [&](Value column, Value place, int64_t width) {
+    convertVector(frame, stored, elementPointer(b, stored, from, place), element,
+                  elementPointer(b, element, to, column), width);
   };
-  forEach(b, columns / group, [&](Value number) { copyGroup(number, group); });
-  if (int64_t rest = columns % group)
-    copyGroup(constantIndex(b, columns / group), rest);
+  if (columns % group == 0)
+    return frame.forEach(columns / group, [&](Value number) {
+      copyColumns(product(b, number, group), product(b, number, n * group), group);
+    });
+  // Rows begin inside a group of the result: column by column.
+  frame.forEach(columns, [&](Value column) {
+    Value line = product(b, quotient(b, column, group), n * group);
+    copyColumns(column, sum(b, line, remainder(b, column, group)), 1);
+  });
 }
 
-void emitRow(KernelFrame &frame, GatherRowsOp op, Value row) {
+void emitRow(RowFrame &frame, GatherRowsOp op, Value row) {
   moveRow(frame, op.getInput(), rowNumber(frame, op.getRows(), row), row);
 }
 
-void emitRow(KernelFrame &frame, MergeFeaturesOp op, Value row) {
+void emitRow(RowFrame &frame, MergeFeaturesOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   int64_t columns = rowElements(op.getResult());
   Type element = elementOf(op.getResult());
@@ -56,8 +61,8 @@ void emitRow(KernelFrame &frame, MergeFeaturesOp op, Value row) {
   Value result = rowPointer(b, element, frame.resultBuffer(0), row, columns);
   auto copyFrom = [&](Value tensor, Value from) {
     Type source = elementOf(tensor);
-    convertElements(b, source, rowPointer(b, source, frame.buffer(tensor), from, columns), element,
-                    result, columns);
+    convertElements(frame, source, rowPointer(b, source, frame.buffer(tensor), from, columns),
+                    element, result, columns, columns);
   };
   auto branch = scf::IfOp::create(b, none, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
@@ -67,7 +72,7 @@ void emitRow(KernelFrame &frame, MergeFeaturesOp op, Value row) {
   copyFrom(op.getFeatures(), number);
 }
 
-void emitRow(KernelFrame &frame, RegroupOp op, Value row) {
+void emitRow(RowFrame &frame, RegroupOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   auto group = static_cast<int64_t>(op.getGroup());
   Value number = rowNumber(frame, op.getIndex(), quotient(b, row, group));

@@ -12,7 +12,7 @@ namespace mlir::qvl {
 using Scalar = function_ref<Value(ImplicitLocOpBuilder &, ValueRange)>;
 
 /// One row of an op whose operands and result have rows of one length.
-static void emitElementwise(KernelFrame &frame, Operation *op, Value row, Scalar scalar) {
+static void emitElementwise(RowFrame &frame, Operation *op, Value row, Scalar scalar) {
   ImplicitLocOpBuilder &b = frame.builder();
   auto memory = [&](Value tensor, Value base) {
     int64_t count = rowElements(tensor);
@@ -21,27 +21,27 @@ static void emitElementwise(KernelFrame &frame, Operation *op, Value row, Scalar
   SmallVector<RowMemory> inputs;
   for (Value operand : op->getOperands())
     inputs.push_back(memory(operand, frame.buffer(operand)));
-  emitPointwise(b, inputs, memory(op->getResult(0), frame.resultBuffer(0)), scalar);
+  emitPointwise(frame, inputs, memory(op->getResult(0), frame.resultBuffer(0)), scalar);
 }
 
 static Value constantF32(ImplicitLocOpBuilder &b, double value) {
   return arith::ConstantOp::create(b, b.getFloatAttr(b.getF32Type(), value));
 }
 
-void emitRow(KernelFrame &frame, AddOp op, Value row) {
+void emitRow(RowFrame &frame, AddOp op, Value row) {
   emitElementwise(frame, op, row, [](ImplicitLocOpBuilder &b, ValueRange x) -> Value {
     return arith::AddFOp::create(b, x[0], x[1]);
   });
 }
 
-void emitRow(KernelFrame &frame, MulOp op, Value row) {
+void emitRow(RowFrame &frame, MulOp op, Value row) {
   emitElementwise(frame, op, row, [](ImplicitLocOpBuilder &b, ValueRange x) -> Value {
     return arith::MulFOp::create(b, x[0], x[1]);
   });
 }
 
 /// x / (1 + exp(−x)).
-void emitRow(KernelFrame &frame, SiluOp op, Value row) {
+void emitRow(RowFrame &frame, SiluOp op, Value row) {
   emitElementwise(frame, op, row, [](ImplicitLocOpBuilder &b, ValueRange x) -> Value {
     Value power = math::ExpOp::create(b, arith::NegFOp::create(b, x[0]));
     Value divisor = arith::AddFOp::create(b, constantF32(b, 1), power);
@@ -50,7 +50,7 @@ void emitRow(KernelFrame &frame, SiluOp op, Value row) {
 }
 
 /// x/2 · (1 + erf(x / √2)).
-void emitRow(KernelFrame &frame, GeluOp op, Value row) {
+void emitRow(RowFrame &frame, GeluOp op, Value row) {
   emitElementwise(frame, op, row, [](ImplicitLocOpBuilder &b, ValueRange x) -> Value {
     Value scaled = arith::MulFOp::create(b, x[0], constantF32(b, 0.70710678118654752));
     Value half = arith::MulFOp::create(b, x[0], constantF32(b, 0.5));
@@ -59,7 +59,7 @@ void emitRow(KernelFrame &frame, GeluOp op, Value row) {
   });
 }
 
-void emitRow(KernelFrame &frame, CastOp op, Value row) {
+void emitRow(RowFrame &frame, CastOp op, Value row) {
   emitElementwise(frame, op, row, [](ImplicitLocOpBuilder &, ValueRange x) { return x[0]; });
 }
 

@@ -15,25 +15,25 @@ namespace mlir::qvl {
 static constexpr int64_t kAngles = 16;
 
 /// Cosines and sines of the angles `position · frequencies`, alternating, to `to`.
-static void emitAngles(ImplicitLocOpBuilder &b, Value position, ArrayRef<float> frequencies,
-                       Value to) {
-  auto type = VectorType::get({static_cast<int64_t>(frequencies.size())}, b.getF32Type());
-  Value inverse = arith::ConstantOp::create(b, DenseElementsAttr::get(type, frequencies));
+static void emitAngles(RowFrame &frame, Value position, Value frequencies, Value to) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  auto type = cast<VectorType>(frequencies.getType());
   Value positions = vector::BroadcastOp::create(b, type, position);
-  Value angles = arith::MulFOp::create(b, positions, inverse);
+  Value angles = arith::MulFOp::create(b, positions, frequencies);
   Value cosines = math::CosOp::create(b, angles), sines = math::SinOp::create(b, angles);
-  store(b, vector::InterleaveOp::create(b, cosines, sines), to);
+  store(b, vector::InterleaveOp::create(b, cosines, sines), to,
+        frame.alignment(b.getF32Type(), 2 * type.getDimSize(0)));
 }
 
 /// The column of the positions that row `row` of a table takes.
-static Value positionColumn(KernelFrame &frame, RopeTableOp op, Value row) {
+static Value positionColumn(RowFrame &frame, RopeTableOp op, Value row) {
   if (!op.getRowIndex())
     return row;
   RowMap map{frame.buffer(op.getRowIndex()), static_cast<int64_t>(*op.getRowGroup())};
   return map(frame.builder(), row);
 }
 
-void emitRow(KernelFrame &frame, RopeTableOp op, Value row) {
+void emitRow(RowFrame &frame, RopeTableOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   SmallVector<float> frequencies =
@@ -47,12 +47,13 @@ void emitRow(KernelFrame &frame, RopeTableOp op, Value row) {
     Value pointer = elementPointer(b, i32, frame.buffer(op.getPositions()), number);
     // Exact up to 2^24.
     Value position = arith::SIToFPOp::create(b, f32, load(b, i32, pointer));
-    for (int64_t end = angle + size; angle < end;) {
-      int64_t width = llvm::bit_floor<uint64_t>(std::min(kAngles, end - angle));
-      emitAngles(b, position, ArrayRef(frequencies).slice(angle, width),
-                 elementPointer(b, f32, table, 2 * angle));
-      angle += width;
-    }
+    Value part = elementPointer(b, f32, table, 2 * angle);
+    frame.forEachConstant(
+        ArrayRef(frequencies).slice(angle, size), kAngles, [&](Value offset, Value constants) {
+          Value place = product(b, offset, 2);
+          emitAngles(frame, position, constants, elementPointer(b, f32, part, place));
+        });
+    angle += size;
   }
 }
 
@@ -71,53 +72,60 @@ static VectorPair rotate(ImplicitLocOpBuilder &b, VectorPair x, VectorPair table
   return {first, math::FmaOp::create(b, x.second, table.first, straight)};
 }
 
-void rotateHeads(ImplicitLocOpBuilder &b, const RowHeads &heads, Value table,
+void rotateHeads(RowFrame &frame, const RowHeads &heads, Value table,
                  function_ref<void(Value head, Value place, Value rotated)> store) {
+  ImplicitLocOpBuilder &b = frame.builder();
   int64_t angles = heads.headDim / 2;
   Type element = heads.element, f32 = b.getF32Type();
-  forEachChunk(b, angles, kAngles, [&](Value offset, int64_t width) {
-    auto vector = VectorType::get({width}, element), pairs = VectorType::get({2 * width}, f32);
-    Value entries = load(b, pairs, elementPointer(b, f32, table, product(b, offset, 2)));
-    auto parts = vector::DeinterleaveOp::create(b, entries);
-    VectorPair turn{parts.getRes1(), parts.getRes2()};
-    Value secondHalf = sum(b, offset, angles);
-    forEach(b, heads.count, [&](Value head) {
-      Value start = product(b, head, heads.headDim);
-      auto half = [&](Value place) {
-        Value pointer = elementPointer(b, element, heads.pointer, sum(b, start, place));
-        return convertFloat(b, load(b, vector, pointer), f32);
-      };
-      VectorPair rotated = rotate(b, {half(offset), half(secondHalf)}, turn);
-      store(head, offset, convertFloat(b, rotated.first, element));
-      store(head, secondHalf, convertFloat(b, rotated.second, element));
-    });
-  });
+  VectorPair turn;
+  auto prepare = [&](Value offset, int64_t width) {
+    auto pairs = VectorType::get({2 * width}, f32);
+    Value pointer = elementPointer(b, f32, table, product(b, offset, 2));
+    auto parts =
+        vector::DeinterleaveOp::create(b, load(b, pairs, pointer, frame.alignment(f32, 2 * width)));
+    turn = {parts.getRes1(), parts.getRes2()};
+  };
+  auto rotateChunk = [&](Value head, Value offset, int64_t width) {
+    Value start = product(b, head, heads.headDim), secondHalf = sum(b, offset, angles);
+    auto half = [&](Value place) {
+      Value pointer = elementPointer(b, element, heads.pointer, sum(b, start, place));
+      Value stored =
+          load(b, VectorType::get({width}, element), pointer, frame.alignment(element, width));
+      return convertFloat(b, stored, f32);
+    };
+    VectorPair rotated = rotate(b, {half(offset), half(secondHalf)}, turn);
+    store(head, offset, convertFloat(b, rotated.first, element));
+    store(head, secondHalf, convertFloat(b, rotated.second, element));
+  };
+  frame.forEachHeadChunk(heads.count, angles, angles, kAngles, prepare, rotateChunk);
 }
 
 /// Rotates heads from `from` to `to`, both of one form.
-static void rotateTo(ImplicitLocOpBuilder &b, const RowHeads &from, Value table, Value to) {
-  rotateHeads(b, from, table, [&](Value head, Value place, Value rotated) {
+static void rotateTo(RowFrame &frame, const RowHeads &from, Value table, Value to) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  rotateHeads(frame, from, table, [&](Value head, Value place, Value rotated) {
     Value offset = sum(b, product(b, head, from.headDim), place);
-    store(b, rotated, elementPointer(b, from.element, to, offset));
+    storeVector(frame, rotated, elementPointer(b, from.element, to, offset));
   });
 }
 
 /// The row of the rotary table of `row`.
-static Value tableRow(KernelFrame &frame, Value table, Value row) {
+static Value tableRow(RowFrame &frame, Value table, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   return rowPointer(b, b.getF32Type(), frame.buffer(table), row, rowElements(table));
 }
 
-void emitRow(KernelFrame &frame, RotateOp op, Value row) {
+void emitRow(RowFrame &frame, RotateOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   ArrayRef<int64_t> shape = cast<RankedTensorType>(op.getInput().getType()).getShape();
   Type element = elementOf(op.getInput());
   Value input = rowPointer(b, element, frame.buffer(op.getInput()), row, shape[1] * shape[2]);
   Value result = rowPointer(b, element, frame.resultBuffer(0), row, shape[1] * shape[2]);
-  rotateTo(b, {input, element, shape[1], shape[2]}, tableRow(frame, op.getTable(), row), result);
+  rotateTo(frame, {input, element, shape[1], shape[2]}, tableRow(frame, op.getTable(), row),
+           result);
 }
 
-void emitRow(KernelFrame &frame, RopeQkOp op, Value row) {
+void emitRow(RowFrame &frame, RopeQkOp op, Value row) {
   ImplicitLocOpBuilder &b = frame.builder();
   int64_t headDim = static_cast<int64_t>(op.getHeadDim());
   Type element = elementOf(op.getInput());
@@ -127,9 +135,9 @@ void emitRow(KernelFrame &frame, RopeQkOp op, Value row) {
     int64_t columns = heads * headDim;
     Value to = rowPointer(b, element, frame.resultBuffer(number), row, columns);
     if (number < 2)
-      rotateTo(b, {from, element, heads, headDim}, table, to);
+      rotateTo(frame, {from, element, heads, headDim}, table, to);
     else
-      copyElements(b, element, from, to, columns);
+      copyElements(frame, element, from, to, columns, headDim);
     from = elementPointer(b, element, from, columns);
   }
 }

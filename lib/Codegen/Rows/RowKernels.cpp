@@ -1,8 +1,10 @@
 #include "qvl/Codegen/RowKernels.h"
 
+#include "lib/Codegen/Emit/KernelFrame.h"
 #include "lib/Codegen/Emit/Loops.h"
 #include "lib/Codegen/Rows/RowEmitters.h"
 #include "lib/Codegen/Rows/RowTensors.h"
+#include "lib/Codegen/Rows/SingleWorker.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -12,7 +14,7 @@ namespace {
 /// The ops with an emitter.
 template <typename... Ops> struct OpSet {
   static bool contains(Operation *op) { return isa<Ops...>(op); }
-  static void emit(KernelFrame &frame, Operation *op, Value row) {
+  static void emit(RowFrame &frame, Operation *op, Value row) {
     llvm::TypeSwitch<Operation *>(op).template Case<Ops...>(
         [&](auto rowOp) { emitRow(frame, rowOp, row); });
   }
@@ -51,21 +53,27 @@ LogicalResult checkStoredForms(func::FuncOp kernel, Operation *op) {
 
 bool isRowOp(Operation *op) { return RowOps::contains(op); }
 
-LogicalResult emitRowKernel(func::FuncOp kernel) {
-  FailureOr<TileGrid> grid = tileGrid(kernel);
-  if (failed(grid))
-    return failure();
+void emitRowOf(RowFrame &frame, Operation *op, Value row) { RowOps::emit(frame, op, row); }
+
+LogicalResult checkRowKernel(func::FuncOp kernel) {
   Operation *op = kernelOp(kernel);
   if (!isRowOp(op))
     return kernel.emitError() << "'" << op->getName() << "' does not work row by row";
-  if (failed(checkSizes(kernel, op)) || failed(checkStoredForms(kernel, op)))
+  return success(succeeded(checkSizes(kernel, op)) && succeeded(checkStoredForms(kernel, op)));
+}
+
+LogicalResult emitRowKernel(func::FuncOp kernel) {
+  FailureOr<TileGrid> grid = tileGrid(kernel);
+  if (failed(grid) || failed(checkRowKernel(kernel)))
     return failure();
+  Operation *op = kernelOp(kernel);
   KernelFrame frame(kernel, *grid);
+  SingleWorker worker(frame);
   frame.forEachTile([&](Value, Value rowBegin, Value rowEnd) {
-    forLoop(frame.builder(), rowBegin, rowEnd, 1, [&](Value row) { RowOps::emit(frame, op, row); });
+    forLoop(frame.builder(), rowBegin, rowEnd, 1, [&](Value row) { emitRowOf(worker, op, row); });
   });
   frame.replaceKernel();
-  return lowerRowTensors(frame.function());
+  return lowerRowTensors(frame.function(), Bf16Conversion::Integers);
 }
 
 } // namespace mlir::qvl

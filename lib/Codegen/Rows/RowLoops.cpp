@@ -4,40 +4,16 @@
 #include "lib/Codegen/Emit/VectorMemory.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace mlir::qvl {
 
-void forEach(ImplicitLocOpBuilder &b, int64_t count, function_ref<void(Value)> emit) {
-  forLoop(b, constantIndex(b, 0), constantIndex(b, count), 1, emit);
-}
-
-void forEachChunk(ImplicitLocOpBuilder &b, int64_t count, int64_t chunk,
-                  function_ref<void(Value offset, int64_t width)> emit) {
-  int64_t offset = count / chunk * chunk;
-  if (offset == chunk)
-    emit(constantIndex(b, 0), chunk);
-  else if (offset > chunk)
-    forLoop(b, constantIndex(b, 0), constantIndex(b, offset), chunk,
-            [&](Value position) { emit(position, chunk); });
-  for (int64_t width = chunk / 2; width > 0; width /= 2) {
-    if (!(count & width))
-      continue;
-    emit(constantIndex(b, offset), width);
-    offset += width;
-  }
-}
-
-void forRowsOfWholeGroups(KernelFrame &frame, Value row, int64_t group, function_ref<void()> emit) {
+void forRowsOfWholeGroups(RowFrame &frame, Value row, int64_t group, function_ref<void()> emit) {
   if (group == 1)
     return emit();
   ImplicitLocOpBuilder &b = frame.builder();
   Value wholeRows = product(b, frame.resultSize(0, 0), group);
   Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row, wholeRows);
-  auto guarded = scf::IfOp::create(b, isWhole, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(guarded.thenBlock());
-  emit();
+  ifTrue(b, isWhole, emit);
 }
 
 Value rowPointer(ImplicitLocOpBuilder &b, Type element, Value base, Value row, int64_t columns) {
@@ -45,28 +21,42 @@ Value rowPointer(ImplicitLocOpBuilder &b, Type element, Value base, Value row, i
   return elementPointer(b, element, base, offset);
 }
 
-void copyElements(ImplicitLocOpBuilder &b, Type element, Value from, Value to, int64_t count) {
-  convertElements(b, element, from, element, to, count);
+void copyElements(RowFrame &frame, Type element, Value from, Value to, int64_t count,
+                  int64_t unit) {
+  convertElements(frame, element, from, element, to, count, unit);
 }
 
-void convertElements(ImplicitLocOpBuilder &b, Type fromElement, Value from, Type toElement,
-                     Value to, int64_t count) {
-  forEachChunk(b, count, kChunk, [&](Value offset, int64_t width) {
-    Value source = elementPointer(b, fromElement, from, offset);
-    Value target = elementPointer(b, toElement, to, offset);
-    if (toElement.isBF16()) {
-      // As integers: LLVM may merge the stores of two branches, and a bf16 that is chosen between
-      // goes through f32 and a library function on targets without bf16.
-      auto type = VectorType::get({width}, b.getF32Type());
-      if (fromElement == toElement)
-        store(b, load(b, type.clone(b.getI16Type()), source), target);
-      else
-        storeFloats(b, loadFloats(b, type, fromElement, source), toElement, target);
-      return;
-    }
-    auto type = VectorType::get({width}, fromElement);
-    store(b, convertFloat(b, load(b, type, source), toElement), target);
+void convertElements(RowFrame &frame, Type fromElement, Value from, Type toElement, Value to,
+                     int64_t count, int64_t unit) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  frame.forEachChunk(count, unit, kChunk, [&](Value offset, int64_t width) {
+    convertVector(frame, fromElement, elementPointer(b, fromElement, from, offset), toElement,
+                  elementPointer(b, toElement, to, offset), width);
   });
+}
+
+void convertVector(RowFrame &frame, Type fromElement, Value from, Type toElement, Value to,
+                   int64_t width) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  int64_t fromAlignment = frame.alignment(fromElement, width);
+  int64_t toAlignment = frame.alignment(toElement, width);
+  if (!toElement.isBF16()) {
+    Value stored = load(b, VectorType::get({width}, fromElement), from, fromAlignment);
+    return store(b, convertFloat(b, stored, toElement), to, toAlignment);
+  }
+  // As integers: LLVM may merge the stores of two branches, and a bf16 that is chosen between goes
+  // through f32 and a library function on targets without bf16.
+  auto type = VectorType::get({width}, b.getF32Type());
+  if (fromElement == toElement)
+    store(b, load(b, type.clone(b.getI16Type()), from, fromAlignment), to, toAlignment);
+  else
+    storeFloats(b, loadFloats(b, type, fromElement, from, {}, fromAlignment), toElement, to, {},
+                toAlignment);
+}
+
+void storeVector(RowFrame &frame, Value vector, Value to) {
+  auto type = cast<VectorType>(vector.getType());
+  store(frame.builder(), vector, to, frame.alignment(type.getElementType(), type.getDimSize(0)));
 }
 
 Value convertFloat(ImplicitLocOpBuilder &b, Value value, Type element) {

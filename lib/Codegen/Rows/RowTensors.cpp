@@ -1,5 +1,6 @@
 #include "lib/Codegen/Rows/RowTensors.h"
 
+#include "lib/Codegen/Emit/VectorMemory.h"
 #include "lib/Codegen/Rows/RowLoops.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -11,8 +12,12 @@ namespace mlir::qvl {
 /// The memory as a memref: a descriptor over the pointer, cast. The cast and the one that
 /// finalize-memref-to-llvm adds cancel.
 static Value memrefOf(ImplicitLocOpBuilder &b, const RowMemory &memory) {
-  auto type = MemRefType::get({memory.count}, memory.element);
-  Type pointer = memory.pointer.getType(), i64 = b.getI64Type();
+  auto pointer = cast<LLVM::LLVMPointerType>(memory.pointer.getType());
+  Attribute space;
+  if (unsigned number = pointer.getAddressSpace())
+    space = b.getI64IntegerAttr(number);
+  auto type = MemRefType::get({memory.count}, memory.element, MemRefLayoutAttrInterface(), space);
+  Type i64 = b.getI64Type();
   Type array = LLVM::LLVMArrayType::get(i64, 1);
   Type descriptorType =
       LLVM::LLVMStructType::getLiteral(b.getContext(), {pointer, pointer, i64, array, array});
@@ -38,8 +43,9 @@ static Value tensorOf(ImplicitLocOpBuilder &b, Value memref, bool writable) {
       writable);
 }
 
-void emitPointwise(ImplicitLocOpBuilder &b, ArrayRef<RowMemory> inputs, RowMemory result,
-                   function_ref<Value(ImplicitLocOpBuilder &, ValueRange)> body) {
+/// The arithmetic on one chunk.
+static void emitChunk(ImplicitLocOpBuilder &b, ArrayRef<RowMemory> inputs, RowMemory result,
+                      function_ref<Value(ImplicitLocOpBuilder &, ValueRange)> body) {
   SmallVector<Value> operands;
   for (const RowMemory &input : inputs)
     operands.push_back(tensorOf(b, memrefOf(b, input), /*writable=*/false));
@@ -59,6 +65,17 @@ void emitPointwise(ImplicitLocOpBuilder &b, ArrayRef<RowMemory> inputs, RowMemor
       });
   bufferization::MaterializeInDestinationOp::create(b, Type(), generic.getResult(0), memory,
                                                     /*restrict=*/true, /*writable=*/true);
+}
+
+void emitPointwise(RowFrame &frame, ArrayRef<RowMemory> inputs, RowMemory result,
+                   function_ref<Value(ImplicitLocOpBuilder &, ValueRange)> body) {
+  ImplicitLocOpBuilder &b = frame.builder();
+  frame.forEachChunk(result.count, result.count, kChunk, [&](Value offset, int64_t width) {
+    auto chunkOf = [&](const RowMemory &row) {
+      return RowMemory{elementPointer(b, row.element, row.pointer, offset), row.element, width};
+    };
+    emitChunk(b, llvm::map_to_vector(inputs, chunkOf), chunkOf(result), body);
+  });
 }
 
 } // namespace mlir::qvl

@@ -1,27 +1,30 @@
 // Rows as tensors, for arithmetic written with linalg.
 #pragma once
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "lib/Codegen/Rows/RowFrame.h"
 
 namespace mlir::qvl {
 
-/// `count` elements of type `element` in memory.
+/// `count` elements of type `element` in memory, at a multiple of `count` of a buffer.
 struct RowMemory {
   Value pointer;
   Type element;
   int64_t count;
 };
 
-/// Elementwise arithmetic of equally long rows as one linalg.generic on tensors: `body` sees and
+/// Elementwise arithmetic of equally long rows, a linalg.generic on tensors for each form of chunk:
+/// `body` sees and
 /// returns f32 scalars; inputs are widened and the result is rounded to the element type of its
 /// memory. Values of f32 from outside may be used inside.
-void emitPointwise(ImplicitLocOpBuilder &b, ArrayRef<RowMemory> inputs, RowMemory result,
+void emitPointwise(RowFrame &frame, ArrayRef<RowMemory> inputs, RowMemory result,
                    function_ref<Value(ImplicitLocOpBuilder &, ValueRange)> body);
 
-/// Tiles and vectorizes every linalg.generic of emitPointwise in `function`, bufferizes the tensors
-/// into the memory they came from, and lowers what bf16 arithmetic is left. Fails with an error
+/// What becomes of conversions between bf16 and f32.
+enum class Bf16Conversion { Integers, Native };
+
+/// Vectorizes every linalg.generic of emitPointwise in `function`, bufferizes the tensors into the
+/// memory they came from, and lowers conversions of bf16 that the target lacks. Fails with an error
 /// where that would need an allocation or a copy.
-LogicalResult lowerRowTensors(func::FuncOp function);
+LogicalResult lowerRowTensors(func::FuncOp function, Bf16Conversion conversion);
 
 } // namespace mlir::qvl

@@ -1,6 +1,7 @@
 // The steps from kernel functions to a shared object; compileX86() runs them in this order.
 #pragma once
 
+#include "../Lower/KernelModules.h"
 #include "qvl/Codegen/X86.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -14,9 +15,6 @@ namespace mlir::qvl {
 /// Replaces every kernel function of the module with its ABI function, on the level of scf and
 /// vector.
 LogicalResult emitKernels(ModuleOp module, const X86FeatureSet &features);
-
-/// Lowers ABI functions to the LLVM dialect.
-LogicalResult lowerToLLVMDialect(ModuleOp module);
 
 /// LLVM IR of the module, optimised for the feature set. Null on error.
 std::unique_ptr<llvm::Module> translateAndOptimize(ModuleOp module, llvm::LLVMContext &context,

@@ -56,6 +56,7 @@ CUresult cuInit(unsigned flags) {
   state().initialised = true;
   state().configuration = *configuration;
   state().calls = 1;
+  state().callsOf.clear();
   return CUDA_SUCCESS;
 }
 

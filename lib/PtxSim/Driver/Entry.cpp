@@ -72,6 +72,7 @@ template <typename Body> CUresult enter(std::string_view symbol, Body body) {
     if (symbol == "cuInit") // reads the configuration, so it cannot wait for it
       return body() == CUDA_SUCCESS ? injected() : CUDA_ERROR_INVALID_VALUE;
     ++state().calls;
+    ++state().callsOf[symbol];
     return perform(symbol, body);
   } catch (const std::bad_alloc &) {
     return CUDA_ERROR_OUT_OF_MEMORY;
@@ -125,6 +126,15 @@ using namespace qvlcuda;
 extern "C" __attribute__((visibility("default"))) std::uint64_t qvlPtxSimCalls() {
   std::lock_guard lock(qvlsim::driver::gate);
   return qvlsim::driver::state().calls;
+}
+
+/// Calls of one entry point since cuInit.
+extern "C" __attribute__((visibility("default"))) std::uint64_t
+qvlPtxSimCallsOf(const char *symbol) {
+  std::lock_guard lock(qvlsim::driver::gate);
+  const auto &calls = qvlsim::driver::state().callsOf;
+  const auto found = calls.find(symbol);
+  return found == calls.end() ? 0 : found->second;
 }
 
 extern "C" __attribute__((visibility("default"))) std::uint64_t qvlPtxSimLeaks() {

@@ -4,8 +4,10 @@
 
 #include "Context.h"
 
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string_view>
 
 namespace qvlsim::driver {
 
@@ -14,7 +16,8 @@ struct DriverState {
   Configuration configuration;
   std::unique_ptr<Context> primary;
   int primaryUses = 0;
-  std::uint64_t calls = 0; // since cuInit, this one included
+  std::uint64_t calls = 0;                           // since cuInit, this one included
+  std::map<std::string_view, std::uint64_t> callsOf; // the same by symbol
   std::uint64_t leaks = 0; // objects that were alive when their context died
 };
 DriverState &state();

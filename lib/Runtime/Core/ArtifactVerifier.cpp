@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include <cstring>
+#include <set>
 
 namespace qvlrt {
 
@@ -31,6 +32,7 @@ private:
   absl::Status checkExtents() const;
   absl::StatusOr<const qvlfmt::Artifact *> readMetadata() const;
   absl::Status checkMeaning(const qvlfmt::Artifact &artifact) const;
+  absl::Status checkTargets(const qvlfmt::Artifact &artifact) const;
 
   absl::Status invalid(const std::string &what) const {
     return absl::InvalidArgumentError(
@@ -117,8 +119,17 @@ absl::Status Verification::checkMeaning(const qvlfmt::Artifact &artifact) const 
   QVLRT_RETURN_IF_ERROR(verifyFacts(*artifact.model()));
   QVLRT_RETURN_IF_ERROR(verifyTokenizer(*artifact.tokenizer()));
   QVLRT_RETURN_IF_ERROR(verifyWeights(artifact, {header.weights_offset, header.file_bytes}));
-  for (const qvlfmt::Target *target : *artifact.targets())
-    QVLRT_RETURN_IF_ERROR(verifyTarget(*target, countOf(artifact.weights())));
+  return checkTargets(artifact);
+}
+
+absl::Status Verification::checkTargets(const qvlfmt::Artifact &artifact) const {
+  std::set<std::string_view> names;
+  for (const qvlfmt::Target *target : *artifact.targets()) {
+    QVLRT_RETURN_IF_ERROR(verifyTarget(*target, *artifact.model(), countOf(artifact.weights())));
+    if (!names.insert(viewOf(target->name())).second)
+      return absl::InvalidArgumentError(
+          absl::StrCat("target ", target->name()->c_str(), ": the name occurs twice"));
+  }
   return absl::OkStatus();
 }
 

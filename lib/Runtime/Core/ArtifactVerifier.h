@@ -29,8 +29,12 @@ struct WeightArea {
 /// Names distinct, encodings consistent with shapes, bytes inside `area` and aligned.
 absl::Status verifyWeights(const qvlfmt::Artifact &artifact, WeightArea area);
 
-/// Objects, kernels and programs of one target.
-absl::Status verifyTarget(const qvlfmt::Target &target, std::uint32_t weightCount);
+/// That the bytes of one KV page of these elements are known and bounded.
+absl::Status verifyPage(const qvlfmt::ModelFacts &facts, qvlfmt::ElementType element);
+
+/// Objects, kernels, programs and KV cache of one target. `facts` have been verified.
+absl::Status verifyTarget(const qvlfmt::Target &target, const qvlfmt::ModelFacts &facts,
+                          std::uint32_t weightCount);
 
 /// Size nodes, buffers, life ranges, commands and results of one program of `target`.
 absl::Status verifyProgram(const qvlfmt::Program &program, const qvlfmt::Target &target,

@@ -1,7 +1,9 @@
 #include "qvlrt/executor.h"
 
+#include "DeviceWeights.h"
 #include "FlatbufferViews.h"
 #include "MemoryPlan.h"
+#include "ReplaySlot.h"
 #include "qvlrt/status.h"
 
 #include "absl/strings/str_cat.h"
@@ -29,7 +31,8 @@ public:
   absl::Status end(std::string_view label, std::string_view kernel) {
     if (!records)
       return absl::OkStatus();
-    QVLRT_RETURN_IF_ERROR(device.synchronize());
+    if (absl::Status status = device.synchronize(); !status.ok())
+      return absl::Status(status.code(), absl::StrCat(std::string(kernel), ": ", status.message()));
     records->push_back({label, kernel, micros(begun - start), micros(Clock::now() - begun)});
     return absl::OkStatus();
   }
@@ -48,9 +51,9 @@ private:
 
 class ExecutorImpl final : public Executor {
 public:
-  ExecutorImpl(const Module &module, Device &device, const qvlfmt::Target &target)
-      : source(module), machine(device), code(target) {}
-  ~ExecutorImpl() override;
+  ExecutorImpl(const Module &module, Device &device, const qvlfmt::Target &target, bool replay)
+      : source(module), machine(device), code(target),
+        replays(replay && device.limits().recordsWork), weights(device) {}
 
   absl::Status load();
 
@@ -66,7 +69,6 @@ public:
   std::uint64_t arenaBytes() const override { return arena.bytes(); }
 
 private:
-  absl::Status loadWeights();
   absl::Status growArena(std::uint64_t bytes, std::string_view program);
   absl::StatusOr<std::vector<DeviceRange>> bind(const PlannedProgram &program,
                                                 const MemoryPlan &plan,
@@ -83,39 +85,22 @@ private:
   const Module &source;
   Device &machine;
   const qvlfmt::Target &code;
+  const bool replays;
   std::unique_ptr<LoadedKernels> kernels;
   std::vector<PlannedProgram> programs;
-  std::vector<DeviceRange> weights; // by weight number; empty ranges for those no program reads
+  DeviceWeights weights;
   DeviceBuffer arena;
+  std::vector<ReplaySlot> slots;     // by program
   std::vector<void *> launchBuffers; // reused between launches
   std::vector<std::int64_t> launchScalars;
 };
-
-ExecutorImpl::~ExecutorImpl() {
-  for (DeviceRange weight : weights)
-    if (weight.address != 0)
-      machine.dropHostBytes(weight);
-}
 
 absl::Status ExecutorImpl::load() {
   QVLRT_ASSIGN_OR_RETURN(kernels, machine.loadKernels(code, source.path()));
   for (std::uint32_t i = 0; i < countOf(code.programs()); ++i)
     programs.emplace_back(*code.programs()->Get(i));
-  return loadWeights();
-}
-
-absl::Status ExecutorImpl::loadWeights() {
-  weights.resize(source.weightCount());
-  for (const PlannedProgram &program : programs) {
-    for (std::uint32_t i = 0; i < countOf(program.program().buffers()); ++i) {
-      const qvlfmt::Buffer &buffer = *program.program().buffers()->Get(i);
-      if (buffer.kind() != BufferKind::Weight || weights[buffer.index()].address != 0)
-        continue;
-      QVLRT_ASSIGN_OR_RETURN(weights[buffer.index()],
-                             machine.useHostBytes(source.weightBytes(buffer.index())));
-    }
-  }
-  return absl::OkStatus();
+  slots.resize(programs.size());
+  return weights.load(source, code);
 }
 
 absl::StatusOr<std::uint32_t> ExecutorImpl::program(std::string_view name) const {
@@ -146,7 +131,8 @@ absl::Status ExecutorImpl::growArena(std::uint64_t bytes, std::string_view progr
     return absl::ResourceExhaustedError(
         absl::StrCat(std::string(program), ": this input needs an arena of ", bytes,
                      " bytes: ", larger.status().message(),
-                     "; use a smaller picture or a smaller --prefill-chunk"));
+                     "; use a smaller picture (--max-pixels), a smaller --prefill-chunk",
+                     machine.limits().hostAddressable ? "" : " or --device=cpu"));
   arena = *std::move(larger);
   return absl::OkStatus();
 }
@@ -221,13 +207,14 @@ absl::Status ExecutorImpl::runCommands(const qvlfmt::Program &program, const Mem
     const qvlfmt::Command &command = *program.commands()->Get(i);
     recorder.begin();
     absl::Status status = runCommand(command, plan, buffers);
+    if (status.ok())
+      status = recorder.end(viewOf(command.label()), commandName(command));
     if (!status.ok())
       return absl::Status(status.code(), absl::StrCat(program.name()->c_str(), ": command ", i,
                                                       " (", std::string(viewOf(command.label())),
                                                       "): ", status.message()));
-    QVLRT_RETURN_IF_ERROR(recorder.end(viewOf(command.label()), commandName(command)));
   }
-  return machine.synchronize();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<DeviceTensor>> ExecutorImpl::run(std::uint32_t number,
@@ -246,7 +233,10 @@ absl::StatusOr<std::vector<DeviceTensor>> ExecutorImpl::run(std::uint32_t number
   QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceRange> buffers, bind(planned, *plan, arguments, order));
 
   Recorder recorder(records, machine);
-  QVLRT_RETURN_IF_ERROR(runCommands(program, *plan, buffers, recorder));
+  const auto enqueue = [&] { return runCommands(program, *plan, buffers, recorder); };
+  // A replay has no commands that could be timed.
+  QVLRT_RETURN_IF_ERROR(replays && !records ? slots[number].run(machine, shapes, buffers, enqueue)
+                                            : enqueue());
 
   std::vector<DeviceTensor> results;
   for (std::uint32_t i = 0; i < countOf(program.results()); ++i) {
@@ -260,12 +250,14 @@ absl::StatusOr<std::vector<DeviceTensor>> ExecutorImpl::run(std::uint32_t number
 
 } // namespace
 
-absl::StatusOr<std::unique_ptr<Executor>> Executor::create(const Module &module, Device &device) {
+absl::StatusOr<std::unique_ptr<Executor>> Executor::create(const Module &module, Device &device,
+                                                           const ExecutorOptions &options) {
   const qvlfmt::Target *target = module.artifact().targets()->Get(0);
-  if (device.limits().runsKernels) {
-    QVLRT_ASSIGN_OR_RETURN(target, module.target(device.name()));
+  const std::string_view wanted = device.limits().runsKernels ? device.name() : options.target;
+  if (!wanted.empty()) {
+    QVLRT_ASSIGN_OR_RETURN(target, module.target(wanted));
   }
-  auto executor = std::make_unique<ExecutorImpl>(module, device, *target);
+  auto executor = std::make_unique<ExecutorImpl>(module, device, *target, options.replay);
   QVLRT_RETURN_IF_ERROR(executor->load());
   return executor;
 }

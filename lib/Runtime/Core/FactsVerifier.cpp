@@ -59,12 +59,8 @@ absl::Status checkLanguageSizes(const qvlfmt::ModelFacts &facts) {
   if (facts.heads() % facts.kv_heads() != 0)
     return absl::InvalidArgumentError(absl::StrCat("model facts: ", facts.heads(), " heads over ",
                                                    facts.kv_heads(), " kv_heads"));
-  if (!isElementType(facts.kv_element()))
-    return invalidFact("kv_element", static_cast<double>(facts.kv_element()));
-  const std::int64_t page[] = {facts.layers(), 2, facts.kv_heads(), facts.page_size(),
-                               facts.head_dim()};
-  if (tensorBytes(page, facts.kv_element()).value_or(kMaxTensorBytes + 1) > kMaxTensorBytes)
-    return absl::InvalidArgumentError("model facts: one KV page is larger than any memory");
+  if (absl::Status status = verifyPage(facts, facts.kv_element()); !status.ok())
+    return absl::InvalidArgumentError(absl::StrCat("model facts: ", status.message()));
   return absl::OkStatus();
 }
 
@@ -119,6 +115,16 @@ absl::Status checkGeneration(const qvlfmt::GenerationDefaults &defaults,
 }
 
 } // namespace
+
+absl::Status verifyPage(const qvlfmt::ModelFacts &facts, qvlfmt::ElementType element) {
+  if (!isElementType(element))
+    return absl::InvalidArgumentError(absl::StrCat("kv_element is ", element));
+  const std::int64_t page[] = {facts.layers(), 2, facts.kv_heads(), facts.page_size(),
+                               facts.head_dim()};
+  if (tensorBytes(page, element).value_or(kMaxTensorBytes + 1) > kMaxTensorBytes)
+    return absl::InvalidArgumentError("one KV page is larger than any memory");
+  return absl::OkStatus();
+}
 
 absl::Status verifyFacts(const qvlfmt::ModelFacts &facts) {
   if (!facts.processor() || !facts.generation())

@@ -18,10 +18,11 @@ static std::uint64_t roundToCommit(std::uint64_t bytes) {
   return (bytes + kCommitGranularity - 1) / kCommitGranularity * kCommitGranularity;
 }
 
-KvPageLayout KvPageLayout::of(const qvlfmt::ModelFacts &facts) {
+KvPageLayout KvPageLayout::of(const qvlfmt::ModelFacts &facts, const qvlfmt::Target &target) {
   // Bounded by the artifact's verifier.
   std::int64_t rowElements = std::int64_t{2} * facts.layers() * facts.kv_heads() * facts.head_dim();
-  return {facts.page_size(), rowElements * facts.page_size(), facts.kv_element()};
+  return {facts.page_size(), rowElements * facts.page_size(),
+          target.kv_element().value_or(facts.kv_element())};
 }
 
 std::uint64_t KvPageLayout::pageBytes() const {
@@ -60,6 +61,13 @@ DeviceTensor KvCache::tensor() const {
           reservation.subrange(0, committedBytes())};
 }
 
+DeviceTensor KvCache::reservedTensor() const {
+  return {"kv_cache",
+          pages.element,
+          {limitPages, pages.pageElements},
+          reservation.subrange(0, limitPages * pages.pageBytes())};
+}
+
 KvSequence KvCache::newSequence(std::int64_t maxTokens) { return KvSequence(*this, maxTokens); }
 
 DeviceRange KvCache::page(std::int32_t number) const {
@@ -88,13 +96,25 @@ absl::Status KvCache::take(std::int64_t count, std::vector<std::int32_t> &taken)
   return absl::OkStatus();
 }
 
+std::string KvCache::noRoom(std::int64_t count) const {
+  const std::int64_t fitting =
+      committed + static_cast<std::int64_t>(device.memory().available / pages.pageBytes());
+  std::string text = absl::StrCat("; the KV cache has ", committed, " pages and needs ", count,
+                                  " more of ", pages.pageBytes(), " bytes");
+  if (fitting > 0)
+    absl::StrAppend(&text, "; ", fitting * pages.pageTokens,
+                    " tokens fit (--max-context=", fitting * pages.pageTokens, ")");
+  return absl::StrCat(text, device.limits().hostAddressable ? "" : "; or use --device=cpu");
+}
+
 absl::Status KvCache::grow(std::int64_t count) {
   if (count == 0)
     return absl::OkStatus();
   std::uint64_t before = roundToCommit(committedBytes());
   std::uint64_t after = roundToCommit((committed + count) * pages.pageBytes());
   if (after > before)
-    QVLRT_RETURN_IF_ERROR(device.commit(reservation, before, after - before));
+    if (absl::Status status = device.commit(reservation, before, after - before); !status.ok())
+      return absl::Status(status.code(), absl::StrCat(status.message(), noRoom(count)));
   committed += count;
   return absl::OkStatus();
 }

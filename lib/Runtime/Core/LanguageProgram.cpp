@@ -1,6 +1,7 @@
 #include "qvlrt/language_program.h"
 
 #include "ElementTypes.h"
+#include "FlatbufferViews.h"
 #include "OperandChecks.h"
 #include "qvlrt/status.h"
 
@@ -12,7 +13,9 @@ using qvlfmt::ElementType;
 
 absl::StatusOr<LanguageProgram> LanguageProgram::create(Executor &executor, std::string_view name) {
   QVLRT_ASSIGN_OR_RETURN(std::uint32_t program, executor.program(name));
-  return LanguageProgram(executor, program);
+  // By the target and not by the device: a plan has no device.
+  const bool fixed = name == "decode" && viewOf(executor.target().name()) == "cuda";
+  return LanguageProgram(executor, program, fixed);
 }
 
 /// The single result called `name` of type f32 [rows, columns].
@@ -59,12 +62,24 @@ absl::Status LanguageProgram::run(const LanguageCall &call, DeviceRange features
   if (featureCount != 0)
     arguments.push_back(
         {"features", ElementType::F32, {featureCount, facts.hidden_size()}, features});
-  arguments.push_back(cache.tensor());
+  arguments.push_back(fixed ? cache.reservedTensor() : cache.tensor());
 
   QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceTensor> results,
                          executor->run(program, arguments, records));
   QVLRT_ASSIGN_OR_RETURN(DeviceTensor result, logitsOf(results, logitRows, facts.vocab_size()));
-  return executor->device().copyToHost(std::as_writable_bytes(logits), result.data);
+  return readBack(std::as_writable_bytes(logits), result.data);
+}
+
+absl::Status LanguageProgram::readBack(std::span<std::byte> to, DeviceRange from) const {
+  absl::Status status = executor->device().copyToHost(to, from);
+  if (status.ok() || executor->device().limits().hostAddressable)
+    return status;
+  // The wait for the results is where a device says that one of the kernels before failed.
+  return absl::Status(status.code(),
+                      absl::StrCat(executor->target().programs()->Get(program)->name()->c_str(),
+                                   ": ", status.message(),
+                                   "; a run with --profile=FILE waits for each kernel and names "
+                                   "the one that fails"));
 }
 
 absl::StatusOr<std::uint64_t> LanguageProgram::planMemory(std::int64_t rows, std::int64_t sequences,
@@ -73,7 +88,7 @@ absl::StatusOr<std::uint64_t> LanguageProgram::planMemory(std::int64_t rows, std
                                                           std::int64_t logitRows,
                                                           std::int64_t featureCount) const {
   const qvlfmt::ModelFacts &facts = executor->module().facts();
-  KvPageLayout page = KvPageLayout::of(facts);
+  KvPageLayout page = KvPageLayout::of(facts, executor->target());
   const ArgumentShape shapes[] = {{"ids", ElementType::I32, {rows}},
                                   {"positions", ElementType::I32, {3, rows}},
                                   {"features",

@@ -9,6 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace qvlrt {
@@ -26,9 +27,13 @@ absl::StatusOr<const qvlfmt::Target *> Module::target(std::string_view name) con
       return target;
     names.push_back(target->name()->str());
   }
+  std::vector<std::string> options = names;
+  options.emplace_back(name);
+  // A GPU's code needs an architecture; that of the oldest one runs on all later ones.
+  std::replace(options.begin(), options.end(), std::string("cuda"), std::string("cuda:sm_80"));
   return absl::NotFoundError(absl::StrCat(
       path(), ": no code for ", std::string(name), ", only for ", absl::StrJoin(names, ", "),
-      "; choose another --device or compile with --target=", std::string(name)));
+      "; choose another --device or compile with --target=", absl::StrJoin(options, ",")));
 }
 
 std::span<const std::byte> Module::weightBytes(std::uint32_t index) const {

@@ -2,7 +2,12 @@
 
 #include "qvlrt/status.h"
 
+#include <algorithm>
+
 namespace qvlrt {
+
+/// Below it the operands of a call cross to a device's own memory in one copy, in bytes.
+static constexpr std::uint64_t kSmallCall = 64 << 10;
 
 void OperandStaging::clear() {
   tensors.clear();
@@ -22,12 +27,23 @@ absl::StatusOr<std::vector<DeviceTensor>> OperandStaging::upload() {
     memory = DeviceBuffer();
     QVLRT_ASSIGN_OR_RETURN(memory, DeviceBuffer::allocate(*device, total));
   }
+  const bool together = total <= kSmallCall && !device->limits().hostAddressable;
+  if (together)
+    QVLRT_RETURN_IF_ERROR(copyPacked());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     DeviceRange &data = tensors[i].data;
     data = memory.range().subrange(data.address, data.bytes);
-    QVLRT_RETURN_IF_ERROR(device->copyToDevice(data, contents[i]));
+    if (!together)
+      QVLRT_RETURN_IF_ERROR(device->copyToDevice(data, contents[i]));
   }
   return tensors;
+}
+
+absl::Status OperandStaging::copyPacked() {
+  packed.resize(total);
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    std::ranges::copy(contents[i], packed.begin() + tensors[i].data.address);
+  return device->copyToDevice(memory.range().subrange(0, total), packed);
 }
 
 } // namespace qvlrt

@@ -57,8 +57,11 @@ absl::Status checkPrograms(const qvlfmt::Target &target, std::uint32_t weightCou
 
 } // namespace
 
-absl::Status verifyTarget(const qvlfmt::Target &target, std::uint32_t weightCount) {
-  absl::Status status = checkKernels(target);
+absl::Status verifyTarget(const qvlfmt::Target &target, const qvlfmt::ModelFacts &facts,
+                          std::uint32_t weightCount) {
+  absl::Status status = verifyPage(facts, target.kv_element().value_or(facts.kv_element()));
+  if (status.ok())
+    status = checkKernels(target);
   if (status.ok())
     status = checkPrograms(target, weightCount);
   if (!status.ok())

@@ -2,6 +2,7 @@
 
 #include "qvlrt/cpu_device.h"
 #include "qvlrt/cuda_device.h"
+#include "qvlrt/status.h"
 
 #include "absl/strings/numbers.h"
 
@@ -29,16 +30,30 @@ std::optional<DeviceSelection> parseDevice(std::string_view text) {
 }
 
 absl::StatusOr<std::unique_ptr<Device>> createDevice(const DeviceSelection &selection,
-                                                     bool hasCudaCode) {
+                                                     const Module &module) {
   const CudaDeviceOptions cuda{.ordinal = selection.ordinal, .driver = selection.cudaDriver};
   if (selection.kind == DeviceKind::Cuda)
     return createCudaDevice(cuda);
-  if (selection.kind == DeviceKind::Auto && hasCudaCode) {
+  // Without code for GPUs the driver is not even loaded.
+  if (const auto code = module.target("cuda"); selection.kind == DeviceKind::Auto && code.ok()) {
     absl::StatusOr<std::unique_ptr<Device>> device = createCudaDevice(cuda);
-    if (device.ok() && !(*device)->limits().simulated)
+    if (device.ok() && !(*device)->limits().simulated && (*device)->runs(**code))
       return device;
   }
   return createCpuDevice({.threads = selection.threads, .features = std::nullopt});
+}
+
+absl::StatusOr<std::string> chosenTarget(const DeviceSelection &selection, const Module &module) {
+  if (selection.kind == DeviceKind::Auto && module.target("cuda").ok()) {
+    QVLRT_ASSIGN_OR_RETURN(const std::unique_ptr<Device> device, createDevice(selection, module));
+    if (module.target(device->name()).ok())
+      return std::string(device->name());
+  }
+  if (selection.kind == DeviceKind::Auto)
+    return module.artifact().targets()->Get(0)->name()->str();
+  const char *name = selection.kind == DeviceKind::Cuda ? "cuda" : "cpu";
+  QVLRT_RETURN_IF_ERROR(module.target(name).status());
+  return name;
 }
 
 } // namespace qvlrt

@@ -36,6 +36,13 @@ DeviceLimits HostDevice::limits() const {
           .workers = 1};
 }
 
+DeviceMemoryReport HostDevice::memory() const {
+  DeviceMemoryReport now = report;
+  const std::uint64_t most = limits().maxAllocation;
+  now.available = most - std::min(most, report.allocated);
+  return now;
+}
+
 absl::Status HostDevice::account(std::uint64_t bytes) {
   // malloc and mmap promise more than the machine has; the process would be killed on use.
   std::uint64_t available = limits().maxAllocation;
@@ -122,6 +129,15 @@ absl::Status HostDevice::copy(DeviceRange to, DeviceRange from) {
     std::memcpy(to.pointer(), from.pointer(), to.bytes);
   return absl::OkStatus();
 }
+
+static absl::Status recordsNothing() {
+  return absl::FailedPreconditionError("this device runs its work at once and records none");
+}
+absl::Status HostDevice::beginRecording() { return recordsNothing(); }
+absl::StatusOr<std::unique_ptr<RecordedWork>> HostDevice::endRecording() {
+  return recordsNothing();
+}
+absl::Status HostDevice::replay(const RecordedWork &) { return recordsNothing(); }
 
 absl::Status HostDevice::fill(DeviceRange range, std::uint8_t value) {
   if (range.bytes > 0)

@@ -13,7 +13,7 @@ namespace qvlrt {
 class HostDevice : public Device {
 public:
   DeviceLimits limits() const override;
-  DeviceMemoryReport memory() const override { return report; }
+  DeviceMemoryReport memory() const override;
 
   absl::StatusOr<DeviceRange> allocate(std::uint64_t bytes) override;
   void free(DeviceRange range) override;
@@ -29,6 +29,11 @@ public:
   absl::Status copy(DeviceRange to, DeviceRange from) override;
   absl::Status fill(DeviceRange range, std::uint8_t value) override;
   absl::Status synchronize() override { return absl::OkStatus(); }
+
+  // An operation is done when its call returns, so there is nothing to record.
+  absl::Status beginRecording() override;
+  absl::StatusOr<std::unique_ptr<RecordedWork>> endRecording() override;
+  absl::Status replay(const RecordedWork &work) override;
 
 private:
   /// Adds `bytes` to those in use. Error: ResourceExhausted when the machine has no room for them.

@@ -216,7 +216,9 @@ TEST_P(BatchConformanceTest, AFullCacheIsALimitAndChangesNothing) {
   options.session.kvMemory = 1;
   EXPECT_FALSE(LoadedModel::open(path, options).ok()) << "one byte holds no page";
   LoadedModel model = load(1);
-  options.session.kvMemory = KvPageLayout::of(model.module->facts()).pageBytes();
+  options.session.kvMemory =
+      KvPageLayout::of(model.module->facts(), *model.module->artifact().targets()->Get(0))
+          .pageBytes();
   LoadedModel small = *LoadedModel::open(path, options);
   std::string words;
   for (int i = 0; i < 200; ++i)

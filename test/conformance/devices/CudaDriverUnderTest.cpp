@@ -34,19 +34,35 @@ std::unique_ptr<qvlfmt::TargetT> cudaKernels() {
   return target;
 }
 
+qvlfmt::ArtifactT twoTargetArtifact() {
+  qvlfmt::ArtifactT artifact = testArtifact();
+  std::unique_ptr<qvlfmt::TargetT> target = cudaKernels();
+  for (const std::unique_ptr<qvlfmt::ProgramT> &program : artifact.targets[0]->programs)
+    target->programs.push_back(std::make_unique<qvlfmt::ProgramT>(*program));
+  artifact.targets.push_back(std::move(target));
+  return artifact;
+}
+
 /// A function that only the simulator exports.
-static std::uint64_t ask(const char *symbol) {
+static void *simulatorFunction(const char *symbol) {
   void *library = dlopen(QVL_SIMULATED_CUDA_DRIVER, RTLD_NOW | RTLD_LOCAL);
   void *function = library ? dlsym(library, symbol) : nullptr;
   if (!function) {
     std::fprintf(stderr, "%s\n", dlerror());
     std::abort();
   }
-  return reinterpret_cast<std::uint64_t (*)()>(function)(); // the library stays open: it counts
+  return function; // the library stays open: it counts
+}
+static std::uint64_t ask(const char *symbol) {
+  return reinterpret_cast<std::uint64_t (*)()>(simulatorFunction(symbol))();
 }
 
 std::uint64_t simulatedCalls() { return ask("qvlPtxSimCalls"); }
 std::uint64_t simulatedLeaks() { return ask("qvlPtxSimLeaks"); }
+std::uint64_t simulatedCallsOf(const char *symbol) {
+  return reinterpret_cast<std::uint64_t (*)(const char *)>(simulatorFunction("qvlPtxSimCallsOf"))(
+      symbol);
+}
 
 ScopedVariable::ScopedVariable(const char *name, const std::string &value) : name(name) {
   setenv(name, value.c_str(), 1);

@@ -17,8 +17,13 @@ absl::StatusOr<std::unique_ptr<Device>> openSimulatedDevice();
 /// The test kernels in the form that a GPU loads.
 std::unique_ptr<qvlfmt::TargetT> cudaKernels();
 
+/// The test artifact with the programs of its target "cpu" for the target "cuda" too.
+qvlfmt::ArtifactT twoTargetArtifact();
+
 /// Calls of the driver since the last device was opened.
 std::uint64_t simulatedCalls();
+/// Of them, those of one entry point.
+std::uint64_t simulatedCallsOf(const char *symbol);
 /// Objects that were alive when their context died, in all the life of the process.
 std::uint64_t simulatedLeaks();
 

@@ -1,5 +1,4 @@
-// qvl.cache_append against the layout of a page: [layer][K|V][kv_head], keys as [head_dim][page],
-// values as [page][head_dim].
+// qvl.cache_append against the layout of a page, CacheShape.h.
 
 #include "CacheShape.h"
 #include "RowFixture.h"
@@ -13,7 +12,7 @@ namespace {
 
 class CacheAppendKernel : public RowKernel {
 protected:
-  void checkAppend(const CompiledKernel &kernel, const CacheShape &s, int64_t layer, int64_t rows) {
+  void checkAppend(const RowProgram &kernel, const CacheShape &s, int64_t layer, int64_t rows) {
     constexpr int64_t kPages = 3;
     Operand key = randomOperand({s.element, {rows, s.heads, s.headDim}});
     Operand value = randomOperand(key.form);
@@ -27,24 +26,17 @@ protected:
       for (int64_t h = 0; h < s.heads; ++h)
         for (int64_t d = 0; d < s.headDim; ++d) {
           int64_t from = (t * s.heads + h) * s.headDim + d;
-          expected[s.place(slots[t], layer, false, h, d)] = key.values[from];
-          expected[s.place(slots[t], layer, true, h, d)] = value.values[from];
+          expected[s.place(slots[t], layer, false, h, d, isOnGpu())] = key.values[from];
+          expected[s.place(slots[t], layer, true, h, d, isOnGpu())] = value.values[from];
         }
-    for (int64_t piece : {100, 1}) {
-      GuardedBuffer k = key.memory(), v = value.memory(),
-                    slotMemory = GuardedBuffer::of<int64_t>(slots);
-      GuardedBuffer cache = GuardedBuffer::of<std::byte>(writeElements(initial, s.element));
-      void *buffers[] = {k.data(), v.data(), cache.data(), slotMemory.data()};
-      int64_t scalars[] = {rows, rows, rows, layer}, tiles = kernel.tiles(rows);
-      for (int64_t begin = 0; begin < tiles; begin += piece)
-        kernel.run(buffers, scalars, begin, std::min(tiles, begin + piece));
-      EXPECT_TRUE(cache.intact());
-      EXPECT_EQ(readElements(cache, s.element), expected) << s.type() << " rows " << rows;
-    }
+    Operand cache{{s.element, {s.elements(kPages)}, -1}, initial};
+    Operand places{{"i64", {rows}}, {slots.begin(), slots.end()}};
+    RowCase c{s.appendText(), {key, value, cache, places}, {}, rows, {layer}, 2};
+    EXPECT_EQ(run(kernel, c)[0], expected) << s.type() << " rows " << rows;
   }
 };
 
-TEST_P(CacheAppendKernel, StoresKeysTransposedAndValuesByToken) {
+TEST_P(CacheAppendKernel, StoresKeysAndValuesInTheirPages) {
   for (const CacheShape &s : {CacheShape{5, 2, 32, 64, "f32"},
                               {2, 1, 16, 128, "f32"},
                               {3, 2, 20, 64, "f32"},

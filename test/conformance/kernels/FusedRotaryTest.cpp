@@ -93,17 +93,6 @@ protected:
     return heads;
   }
 
-  /// Runs a kernel on a cache in pieces of `piece` tiles; `buffers` holds the cache.
-  static void runOnCache(const CompiledKernel &kernel, std::vector<void *> buffers, int64_t rows,
-                         int64_t layer, int64_t piece) {
-    // Three tensor operands and, in the fused op, the query have a dynamic number of rows.
-    std::vector<int64_t> scalars(buffers.size() == 5 ? 4 : 3, rows);
-    scalars.push_back(layer);
-    int64_t tiles = kernel.tiles(rows);
-    for (int64_t begin = 0; begin < tiles; begin += piece)
-      kernel.run(buffers, scalars, begin, std::min(tiles, begin + piece));
-  }
-
   std::string appendText(const JoinedHeads &h, const CacheShape &s, const Operand &x,
                          const Operand &table) {
     std::string query = parts(h, 1)[0].type(), slots = "tensor<?xi64>";
@@ -125,22 +114,14 @@ protected:
     std::shuffle(slots.begin(), slots.end(), random);
     slots.resize(rows);
     std::vector<double> initial(s.elements(kPages), 7);
-    auto memory = [&] { return GuardedBuffer::of<std::byte>(writeElements(initial, s.element)); };
-    GuardedBuffer expected = memory(), slotMemory = GuardedBuffer::of<int64_t>(slots),
-                  key = heads[1].memory(), value = heads[2].memory();
-    runOnCache(*compile(s.appendText()),
-               {key.data(), value.data(), expected.data(), slotMemory.data()}, rows, layer, 100);
-    auto kernel = compile(appendText(h, s, x, table));
-    for (int64_t piece : {100, 1}) {
-      GuardedBuffer joined = x.memory(), angles = table.memory(), cache = memory(),
-                    query(heads[0].form.bytes());
-      runOnCache(*kernel,
-                 {joined.data(), angles.data(), cache.data(), slotMemory.data(), query.data()},
-                 rows, layer, piece);
-      EXPECT_TRUE(cache.intact() && query.intact());
-      EXPECT_EQ(readElements(query, "f32"), heads[0].values);
-      EXPECT_EQ(readElements(cache, s.element), readElements(expected, s.element)) << s.type();
-    }
+    Operand cache{{s.element, {s.elements(kPages)}, -1}, initial};
+    Operand places{{"i64", {rows}}, {slots.begin(), slots.end()}};
+    RowCase append{s.appendText(), {heads[1], heads[2], cache, places}, {}, rows, {layer}, 2};
+    RowCase fused{
+        appendText(h, s, x, table), {x, table, cache, places}, {heads[0].form}, rows, {layer}, 2};
+    std::vector<std::vector<double>> results = run(*compile(fused.text), fused);
+    EXPECT_EQ(results[0], heads[0].values);
+    EXPECT_EQ(results[1], run(*compile(append.text), append)[0]) << s.type();
   }
 };
 

@@ -41,7 +41,7 @@ TEST_P(GatherKernel, EmbedReadsPanels) {
     int64_t padN = (t.n + 31) / 32 * 32, padK = (t.k + t.group - 1) / t.group * t.group;
     Operand table = randomOperand({t.element, {t.n, t.k}, -1});
     table.stored = panels(table, t.group, padN, padK);
-    std::unique_ptr<CompiledKernel> kernel;
+    std::unique_ptr<RowProgram> kernel;
     for (int64_t rows : kRowCounts) {
       TensorForm ids{"i32", {rows}}, result{"f32", {rows, t.k}};
       std::string text = function(
@@ -61,7 +61,7 @@ TEST_P(GatherKernel, EmbedReadsPanels) {
 TEST_P(GatherKernel, GatherRowsPicksRows) {
   for (const char *element : {"f32", "bf16"})
     for (int64_t columns : {20, 80, 192}) {
-      std::unique_ptr<CompiledKernel> kernel;
+      std::unique_ptr<RowProgram> kernel;
       for (int64_t rows : kRowCounts) {
         TensorForm input{element, {29, columns}}, index{"i32", {rows}},
             result{element, {rows, columns}};
@@ -88,7 +88,7 @@ TEST_P(GatherKernel, MergeFeaturesKeepsEmbeddingsOfNegativeRows) {
                                                {21, 5, "bf16"},
                                                {192, 0, "bf16"},
                                                {192, 5, "bf16"}}) {
-    std::unique_ptr<CompiledKernel> kernel;
+    std::unique_ptr<RowProgram> kernel;
     for (int64_t rows : kRowCounts) {
       TensorForm embeddings{element, {rows, columns}}, features{"f32", {featureRows, columns}},
           index{"i32", {rows}};
@@ -113,7 +113,7 @@ TEST_P(GatherKernel, RegroupPermutesGroupsBothWays) {
   for (bool inverse : {false, true})
     for (auto [group, heads, headDim] :
          {std::tuple<int64_t, int64_t, int64_t>{1, 1, 112}, {4, 16, 20}, {4, 2, 32}}) {
-      std::unique_ptr<CompiledKernel> kernel;
+      std::unique_ptr<RowProgram> kernel;
       for (int64_t groups : {0, 1, 4, 5, 17}) {
         int64_t rows = groups * group;
         TensorForm input{"f32", {rows, heads, headDim}}, index{"i32", {groups}},
@@ -141,7 +141,7 @@ TEST_P(GatherKernel, SplitHeadsCopiesColumns) {
                                 {{4, 4, 4}, 20},
                                 {{16, 16, 16}, 80},
                                 {{1}, 7}}) {
-    std::unique_ptr<CompiledKernel> kernel;
+    std::unique_ptr<RowProgram> kernel;
     for (int64_t rows : kRowCounts) {
       int64_t columns = std::accumulate(heads.begin(), heads.end(), int64_t{0}) * headDim;
       TensorForm input{"f32", {rows, columns}};
@@ -167,7 +167,7 @@ TEST_P(GatherKernel, SplitHeadsCopiesColumns) {
 
 TEST_P(GatherKernel, MergeRowsPutsRowsSideBySide) {
   for (int64_t columns : {20, 128}) {
-    std::unique_ptr<CompiledKernel> kernel;
+    std::unique_ptr<RowProgram> kernel;
     for (int64_t rows : kRowCounts) {
       TensorForm input{"f32", {4 * rows, columns}}, result{"f32", {rows, 4 * columns}};
       std::string text =

@@ -103,7 +103,8 @@ void CompiledKernel::run(std::span<void *const> buffers, std::span<const int64_t
 }
 
 void KernelTest::SetUp() {
-  if (!mlir::qvl::X86FeatureSet::named(GetParam())->supportedByHost())
+  auto features = mlir::qvl::X86FeatureSet::named(GetParam());
+  if (features && !features->supportedByHost())
     GTEST_SKIP() << "this CPU lacks the feature set " << GetParam();
 }
 

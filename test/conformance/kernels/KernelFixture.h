@@ -97,8 +97,12 @@ protected:
 uint16_t toBf16(float value);
 float fromBf16(uint16_t bits);
 
+/// The feature sets and chips that a test binary runs its tests for.
+#ifndef QVL_KERNEL_FEATURES
+#define QVL_KERNEL_FEATURES "v3", "v4"
+#endif
 #define QVL_INSTANTIATE_KERNEL_TESTS(SUITE)                                                        \
-  INSTANTIATE_TEST_SUITE_P(Features, SUITE, testing::Values("v3", "v4"),                           \
+  INSTANTIATE_TEST_SUITE_P(Features, SUITE, testing::Values(QVL_KERNEL_FEATURES),                  \
                            [](const auto &info) { return info.param; })
 
 } // namespace qvl::test

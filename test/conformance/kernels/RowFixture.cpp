@@ -1,7 +1,9 @@
 #include "RowFixture.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <numeric>
 
 namespace qvl::test {
@@ -22,9 +24,13 @@ template <typename T> void append(std::vector<std::byte> &bytes, T value) {
   bytes.insert(bytes.end(), begin, begin + sizeof(T));
 }
 
-template <typename T> void extend(std::vector<double> &values, const GuardedBuffer &buffer) {
-  for (T element : buffer.as<T>())
-    values.push_back(static_cast<double>(element));
+template <typename T, typename Convert>
+void extend(std::vector<double> &values, std::span<const std::byte> memory, Convert convert) {
+  for (size_t place = 0; place < memory.size(); place += sizeof(T)) {
+    T element;
+    std::memcpy(&element, memory.data() + place, sizeof(T));
+    values.push_back(static_cast<double>(convert(element)));
+  }
 }
 
 } // namespace
@@ -42,22 +48,20 @@ int64_t TensorForm::size() const {
 
 size_t TensorForm::bytes() const { return size() * elementBytes(element); }
 
-GuardedBuffer Operand::memory() const {
-  std::vector<std::byte> bytes = stored.empty() ? writeElements(values, form.element) : stored;
-  return GuardedBuffer::of<std::byte>(bytes);
+std::vector<std::byte> Operand::memory() const {
+  return stored.empty() ? writeElements(values, form.element) : stored;
 }
 
-std::vector<double> readElements(const GuardedBuffer &buffer, const std::string &element) {
+std::vector<double> readElements(std::span<const std::byte> memory, const std::string &element) {
   std::vector<double> values;
   if (element == "f32")
-    extend<float>(values, buffer);
+    extend<float>(values, memory, std::identity());
   else if (element == "i32")
-    extend<int32_t>(values, buffer);
+    extend<int32_t>(values, memory, std::identity());
   else if (element == "i64")
-    extend<int64_t>(values, buffer);
+    extend<int64_t>(values, memory, std::identity());
   else
-    for (uint16_t bits : buffer.as<uint16_t>())
-      values.push_back(fromBf16(bits));
+    extend<uint16_t>(values, memory, fromBf16);
   return values;
 }
 
@@ -104,46 +108,20 @@ Operand RowKernel::randomIndices(TensorForm form, int64_t limit) {
   return operand;
 }
 
-std::vector<GuardedBuffer> RowKernel::runPieces(const CompiledKernel &kernel, const RowCase &c,
-                                                int64_t piece) {
-  std::vector<GuardedBuffer> operands, results;
-  std::vector<void *> buffers;
-  std::vector<int64_t> scalars;
-  auto pass = [&](const TensorForm &form, std::vector<GuardedBuffer> &owner, GuardedBuffer memory) {
-    owner.push_back(std::move(memory));
-    buffers.push_back(owner.back().data());
+std::vector<int64_t> RowCase::scalars() const {
+  std::vector<int64_t> values;
+  auto add = [&](const TensorForm &form) {
     if (form.dynamic >= 0)
-      scalars.push_back(form.shape[form.dynamic]);
+      values.push_back(form.shape[form.dynamic]);
   };
-  for (const Operand &operand : c.operands)
-    pass(operand.form, operands, operand.memory());
-  for (const TensorForm &form : c.results)
-    pass(form, results, GuardedBuffer(form.bytes()));
-  int64_t tiles = kernel.tiles(c.gridRows);
-  for (int64_t begin = 0; begin < tiles; begin += piece)
-    kernel.run(buffers, scalars, begin, std::min(tiles, begin + piece));
-  for (const GuardedBuffer &buffer : operands)
-    EXPECT_TRUE(buffer.intact());
-  for (const GuardedBuffer &buffer : results)
-    EXPECT_TRUE(buffer.intact());
-  return results;
+  for (const Operand &operand : operands)
+    add(operand.form);
+  std::for_each(results.begin(), results.end(), add);
+  values.insert(values.end(), indices.begin(), indices.end());
+  return values;
 }
 
-std::vector<std::vector<double>> RowKernel::run(const CompiledKernel &kernel, const RowCase &c) {
-  std::vector<GuardedBuffer> whole = runPieces(kernel, c, 1 << 20);
-  for (int64_t piece : {1, 2}) {
-    std::vector<GuardedBuffer> parts = runPieces(kernel, c, piece);
-    for (size_t i = 0; i < whole.size(); ++i)
-      EXPECT_EQ(std::memcmp(whole[i].data(), parts[i].data(), whole[i].size()), 0)
-          << "pieces of " << piece << " tiles change result " << i;
-  }
-  std::vector<std::vector<double>> results;
-  for (size_t i = 0; i < whole.size(); ++i)
-    results.push_back(readElements(whole[i], c.results[i].element));
-  return results;
-}
-
-void RowKernel::check(const CompiledKernel &kernel, const RowCase &c, const Tolerance &tolerance) {
+void RowKernel::check(const RowProgram &kernel, const RowCase &c, const Tolerance &tolerance) {
   std::vector<mlir::qvl::reference::RuntimeValue> arguments;
   for (const Operand &operand : c.operands)
     arguments.push_back(mlir::qvl::reference::Tensor(operand.form.shape, operand.values));

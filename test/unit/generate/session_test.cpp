@@ -220,7 +220,9 @@ TEST_F(SessionTest, RefusesImpossibleOptions) {
 }
 
 TEST_F(SessionTest, AFullCacheIsALimitOfTheUser) {
-  open({.kvMemory = KvPageLayout::of(module->facts()).pageBytes(), .maxContext = {}});
+  open({.kvMemory =
+            KvPageLayout::of(module->facts(), *module->artifact().targets()->Get(0)).pageBytes(),
+        .maxContext = {}});
   EXPECT_TRUE(run(text(test::kPageTokens - 1), limitedTo(2)).ok());
   const absl::Status status = run(text(test::kPageTokens - 1), limitedTo(5)).status();
   EXPECT_TRUE(isLimitReached(status)) << status;

@@ -41,6 +41,14 @@ const MeaningCase kArtifactCases[] = {
     {"NoFacts", [](ArtifactT &a) { a.model.reset(); }, "model facts or tokenizer are missing"},
     {"NoTokenizer", [](ArtifactT &a) { a.tokenizer.reset(); }, "model facts or tokenizer"},
     {"NoTarget", [](ArtifactT &a) { a.targets.clear(); }, "there is no target"},
+    {"TargetTwice",
+     [](ArtifactT &a) {
+       a.targets.push_back(std::make_unique<TargetT>());
+       a.targets[1]->name = "cpu";
+     },
+     "target cpu: the name occurs twice"},
+    {"TargetKvElement", [](ArtifactT &a) { a.targets[0]->kv_element = ElementType(77); },
+     "target cpu: kv_element is 77"},
 };
 INSTANTIATE_TEST_SUITE_P(Artifact, ArtifactMeaning, testing::ValuesIn(kArtifactCases), nameOf);
 

@@ -44,13 +44,22 @@ protected:
 
 TEST_F(KvCacheTest, LayoutFollowsTheModel) {
   std::unique_ptr<Module> module = test::openArtifact(test::testArtifact());
-  KvPageLayout layout = KvPageLayout::of(module->facts());
+  KvPageLayout layout = KvPageLayout::of(module->facts(), *module->artifact().targets()->Get(0));
   EXPECT_EQ(layout.pageTokens, 16);
   EXPECT_EQ(layout.pageElements, 2 * 2 * 1 * 16 * 4);
   EXPECT_EQ(layout.pageBytes(), 1024u);
   EXPECT_EQ(layout.pagesFor(0), 0);
   EXPECT_EQ(layout.pagesFor(16), 1);
   EXPECT_EQ(layout.pagesFor(17), 2);
+}
+
+TEST_F(KvCacheTest, LayoutFollowsTheTarget) {
+  qvlfmt::ArtifactT artifact = test::testArtifact();
+  artifact.targets[0]->kv_element = qvlfmt::ElementType::BF16;
+  std::unique_ptr<Module> module = test::openArtifact(std::move(artifact));
+  KvPageLayout layout = KvPageLayout::of(module->facts(), *module->artifact().targets()->Get(0));
+  EXPECT_EQ(layout.element, qvlfmt::ElementType::BF16);
+  EXPECT_EQ(layout.pageBytes(), 512u);
 }
 
 TEST_F(KvCacheTest, GrowsByPage) {

@@ -25,7 +25,7 @@ protected:
     module = test::openArtifact(test::testArtifact());
     device = *createCpuDevice({.threads = 2, .features = "v3"});
     executor = *Executor::create(*module, *device);
-    layout = KvPageLayout::of(module->facts());
+    layout = KvPageLayout::of(module->facts(), *module->artifact().targets()->Get(0));
     cache = *KvCache::create(*device, layout, 10 * layout.pageBytes());
   }
 

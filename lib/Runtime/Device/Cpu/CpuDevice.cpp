@@ -45,6 +45,13 @@ public:
     return limits;
   }
 
+  bool runs(const qvlfmt::Target &target) const override {
+    return !target.kernels() ||
+           std::all_of(target.kernels()->begin(), target.kernels()->end(),
+                       [&](const qvlfmt::Kernel *kernel) {
+                         return chooseObject(target, *kernel, features).has_value();
+                       });
+  }
   absl::StatusOr<std::unique_ptr<LoadedKernels>> loadKernels(const qvlfmt::Target &target,
                                                              std::string_view artifact) override;
   absl::Status launch(const LoadedKernels &kernels, const Launch &launch) override;

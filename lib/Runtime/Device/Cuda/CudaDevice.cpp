@@ -1,8 +1,10 @@
 #include "qvlrt/cuda_device.h"
 
+#include "CudaGraph.h"
 #include "CudaKernels.h"
 #include "CudaMemory.h"
 #include "Driver.h"
+#include "PinnedStaging.h"
 #include "lib/Runtime/Device/LaunchChecks.h"
 #include "qvlrt/status.h"
 
@@ -34,9 +36,10 @@ public:
             .hostAddressable = false,
             .simulated = driver->isSimulator(),
             .maxAllocation = totalMemory,
-            .workers = multiprocessors};
+            .workers = multiprocessors,
+            .recordsWork = true};
   }
-  DeviceMemoryReport memory() const override { return ranges->report(); }
+  DeviceMemoryReport memory() const override;
 
   absl::StatusOr<DeviceRange> allocate(std::uint64_t bytes) override;
   void free(DeviceRange range) override;
@@ -51,10 +54,15 @@ public:
   absl::Status copy(DeviceRange to, DeviceRange from) override;
   absl::Status fill(DeviceRange range, std::uint8_t value) override;
 
+  bool runs(const qvlfmt::Target &target) const override { return runsKernels(target, capability); }
   absl::StatusOr<std::unique_ptr<LoadedKernels>> loadKernels(const qvlfmt::Target &target,
                                                              std::string_view artifact) override;
   absl::Status launch(const LoadedKernels &kernels, const Launch &launch) override;
   absl::Status synchronize() override;
+
+  absl::Status beginRecording() override;
+  absl::StatusOr<std::unique_ptr<RecordedWork>> endRecording() override;
+  absl::Status replay(const RecordedWork &work) override;
 
 private:
   absl::Status findDevice();
@@ -70,7 +78,8 @@ private:
   CUdevice device = 0;
   CUcontext context = nullptr;        // one retain of the primary context
   CUstream stream = nullptr;          // owned
-  std::unique_ptr<CudaMemory> ranges; // never null in an open device
+  std::unique_ptr<CudaMemory> ranges; // never null in an open device, nor is the next
+  std::unique_ptr<PinnedStaging> staging;
   std::string gpuName;
   ComputeCapability capability;
   std::uint64_t totalMemory = 0;
@@ -81,6 +90,7 @@ CudaDevice::~CudaDevice() {
   if (!context)
     return;
   makeCurrent().IgnoreError();
+  staging.reset();
   if (stream)
     driver->cuStreamDestroy_v2(stream).IgnoreError();
   driver->cuDevicePrimaryCtxRelease_v2(device).IgnoreError();
@@ -126,7 +136,13 @@ absl::Status CudaDevice::open() {
   context = retained;
   QVLRT_RETURN_IF_ERROR(makeCurrent());
   ranges = std::make_unique<CudaMemory>(*driver, device);
+  staging = std::make_unique<PinnedStaging>(*driver);
   return driver->cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING);
+}
+
+DeviceMemoryReport CudaDevice::memory() const {
+  makeCurrent().IgnoreError();
+  return ranges->report();
 }
 
 absl::StatusOr<DeviceRange> CudaDevice::allocate(std::uint64_t bytes) {
@@ -172,7 +188,10 @@ absl::Status CudaDevice::copyToDevice(DeviceRange to, std::span<const std::byte>
   if (from.empty())
     return absl::OkStatus();
   QVLRT_RETURN_IF_ERROR(makeCurrent());
-  // From memory that is not pinned the driver has read everything when the call returns.
+  // Of little memory that is not pinned the driver has read everything when the call returns.
+  constexpr std::size_t kStagedByDriver = 64 << 10;
+  if (from.size() > kStagedByDriver)
+    return staging->copy(to, from, stream);
   return driver->cuMemcpyHtoDAsync_v2(to.address, from.data(), from.size(), stream);
 }
 
@@ -237,6 +256,21 @@ absl::Status CudaDevice::launch(const LoadedKernels &loaded, const Launch &launc
 absl::Status CudaDevice::synchronize() {
   QVLRT_RETURN_IF_ERROR(makeCurrent());
   return driver->cuStreamSynchronize(stream);
+}
+
+absl::Status CudaDevice::beginRecording() {
+  QVLRT_RETURN_IF_ERROR(makeCurrent());
+  return CudaGraph::beginCapture(*driver, stream);
+}
+
+absl::StatusOr<std::unique_ptr<RecordedWork>> CudaDevice::endRecording() {
+  QVLRT_RETURN_IF_ERROR(makeCurrent());
+  return CudaGraph::endCapture(*driver, context, stream);
+}
+
+absl::Status CudaDevice::replay(const RecordedWork &work) {
+  QVLRT_RETURN_IF_ERROR(makeCurrent());
+  return static_cast<const CudaGraph &>(work).launch(stream);
 }
 
 } // namespace

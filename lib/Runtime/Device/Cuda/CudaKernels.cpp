@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include <algorithm>
 #include <array>
 
 namespace qvlrt {
@@ -22,6 +23,18 @@ bool runsTarget(std::string_view name, const ComputeCapability &capability) {
   if (!absl::SimpleAtoi(absl::string_view(name.data(), name.size()), &number))
     return false;
   return specific ? number == capability.number() : number <= capability.number();
+}
+
+bool runsKernels(const qvlfmt::Target &target, const ComputeCapability &capability) {
+  const auto fits = [&](const qvlfmt::KernelVariant *variant) {
+    const flatbuffers::String &name = *target.objects()->Get(variant->object())->feature_set();
+    return runsTarget({name.data(), name.size()}, capability);
+  };
+  return !target.kernels() || std::all_of(target.kernels()->begin(), target.kernels()->end(),
+                                          [&](const qvlfmt::Kernel *kernel) {
+                                            return std::any_of(kernel->variants()->begin(),
+                                                               kernel->variants()->end(), fits);
+                                          });
 }
 
 absl::StatusOr<std::unique_ptr<CudaKernels>>
@@ -73,6 +86,7 @@ absl::StatusOr<CUmodule> CudaKernels::loadObject(std::uint32_t number) {
 
 absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
                                                    const ComputeCapability &capability) {
+  std::string refusal; // what the driver says of code that is for this GPU
   for (const qvlfmt::KernelVariant *variant : *kernel.variants()) {
     const std::uint32_t number = variant->object();
     const flatbuffers::String &name = *code.objects()->Get(number)->feature_set();
@@ -81,9 +95,12 @@ absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
     auto known = modules.find(number);
     if (known == modules.end()) {
       absl::StatusOr<CUmodule> loaded = loadObject(number);
-      // A binary for another GPU: the text of a later variant will do.
+      // A binary for another GPU, or text too new for the driver: a later variant may do.
       if (!loaded.ok() && !absl::IsFailedPrecondition(loaded.status()))
         return loaded.status();
+      if (!loaded.ok())
+        refusal = absl::StrCat("; ", loaded.status().message(),
+                               "; a newer driver may load it, or use --device=cpu");
       known = modules.emplace(number, loaded.ok() ? *loaded : nullptr).first;
     }
     if (known->second)
@@ -91,7 +108,8 @@ absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "kernel ", kernel.name()->c_str(), " has no code for this GPU of sm_", capability.number(),
-      ", the artifact has code for ", offeredTargets(), "; compile it with --target=cuda:sm_80"));
+      ", the artifact has code for ", offeredTargets(), refusal,
+      refusal.empty() ? "; compile it with --target=cuda:sm_80 or use --device=cpu" : ""));
 }
 
 absl::Status CudaKernels::prepare(Entry &entry, const qvlfmt::Kernel &kernel,

@@ -61,4 +61,7 @@ private:
 /// "sm_90a" only on its own. Nothing that is not of this form runs.
 bool runsTarget(std::string_view name, const ComputeCapability &capability);
 
+/// Whether each kernel of a verified target has a variant for the GPU.
+bool runsKernels(const qvlfmt::Target &target, const ComputeCapability &capability);
+
 } // namespace qvlrt

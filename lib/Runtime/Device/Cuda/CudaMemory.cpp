@@ -18,13 +18,30 @@ static absl::Status because(const absl::Status &status, std::string_view what) {
   return absl::Status(status.code(), absl::StrCat(std::string(what), ": ", status.message()));
 }
 
+DeviceMemoryReport CudaMemory::report() const {
+  DeviceMemoryReport now = accounts;
+  std::size_t free = 0, total = 0;
+  if (driver.cuMemGetInfo_v2(&free, &total).ok())
+    now.available = free;
+  return now;
+}
+
+absl::Status CudaMemory::outOfMemory(const absl::Status &status, std::string_view what,
+                                     std::uint64_t bytes) const {
+  if (!absl::IsResourceExhausted(status))
+    return because(status, what);
+  const std::uint64_t available = report().available;
+  return because(status,
+                 absl::StrCat("out of memory: ", std::string(what), ", ", available, " are free, ",
+                              bytes - std::min(bytes, available), " are missing"));
+}
+
 absl::StatusOr<DeviceRange> CudaMemory::allocate(std::uint64_t bytes) {
   CUdeviceptr address = 0;
   // An empty buffer gets an address of its own. The driver aligns to 256 bytes.
   absl::Status status = driver.cuMemAlloc_v2(&address, std::max<std::uint64_t>(bytes, 1));
   if (!status.ok())
-    return because(status, absl::StrCat("out of memory: cannot allocate ", bytes,
-                                        " bytes on the device beside ", accounts.allocated));
+    return outOfMemory(status, absl::StrCat("cannot allocate ", bytes, " bytes on the GPU"), bytes);
   account(bytes);
   return DeviceRange{static_cast<std::uintptr_t>(address), bytes};
 }
@@ -109,8 +126,8 @@ absl::Status CudaMemory::commit(DeviceRange range, std::uint64_t offset, std::ui
       ++last;
     if (last > first)
       if (absl::Status status = map(reservation, range.address, first, last); !status.ok())
-        return because(status, absl::StrCat("out of memory: cannot commit ", bytes,
-                                            " bytes on the device beside ", accounts.allocated));
+        return outOfMemory(status, absl::StrCat("cannot commit ", bytes, " bytes on the GPU"),
+                           (last - first) * unit);
     first = last + 1;
   }
   account(bytes);

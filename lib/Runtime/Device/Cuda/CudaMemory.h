@@ -23,7 +23,8 @@ public:
   absl::Status commit(DeviceRange reservation, std::uint64_t offset, std::uint64_t bytes);
   void release(DeviceRange reservation, std::uint64_t committed);
 
-  const DeviceMemoryReport &report() const { return accounts; }
+  /// A driver that does not say what is free counts as full.
+  DeviceMemoryReport report() const;
 
 private:
   /// A stretch of units that were mapped together.
@@ -37,6 +38,9 @@ private:
   };
 
   void account(std::uint64_t bytes);
+  /// `status` of a failed attempt to take memory, with the bytes that are missing for it.
+  absl::Status outOfMemory(const absl::Status &status, std::string_view what,
+                           std::uint64_t bytes) const;
   absl::Status findUnit();
   CUmemAllocationProp properties() const;
   /// Maps units [first, last) of a reservation.

@@ -27,6 +27,8 @@ public:
     return limits;
   }
 
+  bool runs(const qvlfmt::Target &) const override { return true; }
+
   absl::StatusOr<std::unique_ptr<LoadedKernels>> loadKernels(const qvlfmt::Target &target,
                                                              std::string_view) override {
     return std::make_unique<NullKernels>(target);

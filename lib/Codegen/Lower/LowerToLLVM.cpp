@@ -1,4 +1,4 @@
-#include "KernelLowering.h"
+#include "KernelModules.h"
 #include "qvl/Codegen/Math.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -8,7 +8,7 @@
 
 namespace mlir::qvl {
 
-LogicalResult lowerToLLVMDialect(ModuleOp module) {
+LogicalResult lowerToLLVMDialect(ModuleOp module, const LoweringOptions &options) {
   PassManager manager(module.getContext());
   OpPassManager &functions = manager.nest<func::FuncOp>();
   // The emitters repeat constants and index arithmetic: one of each is left, and what folds becomes
@@ -24,13 +24,16 @@ LogicalResult lowerToLLVMDialect(ModuleOp module) {
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
-  manager.addPass(createConvertVectorToLLVMPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.useVectorAlignment = options.alignedVectors;
+  manager.addPass(createConvertVectorToLLVMPass(vectors));
   manager.addPass(createConvertMathToLLVMPass());
   manager.addPass(createArithToLLVMConversionPass());
   manager.addPass(createFinalizeMemRefToLLVMConversionPass());
   manager.addPass(createConvertFuncToLLVMPass());
   manager.addPass(createConvertControlFlowToLLVMPass());
   manager.addPass(createUBToLLVMConversionPass());
+  manager.addPass(createConvertNVVMToLLVMPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
   return manager.run(module);
 }

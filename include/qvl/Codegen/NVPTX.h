@@ -1,0 +1,40 @@
+// Code for NVIDIA GPUs: kernel functions in, one PTX module out.
+#pragma once
+
+#include "qvl/Codegen/KernelDump.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Support/LLVM.h"
+
+#include <optional>
+#include <string>
+
+namespace mlir::qvl {
+
+/// A GPU architecture that PTX is generated for. Drivers translate it for every GPU of that
+/// architecture or a later one; a name that ends in "a" is for one architecture alone.
+struct NVPTXChip {
+  StringRef name;     // as in the artifact and for LLVM: "sm_80", "sm_90a"
+  StringRef features; // LLVM's name of the PTX version
+  bool hasWarpgroups; // matrix instructions of four warps (wgmma)
+
+  /// Every chip, weakest first.
+  static ArrayRef<NVPTXChip> all();
+  static std::optional<NVPTXChip> named(StringRef name);
+};
+
+/// The dialects and translations that compileNVPTX() creates ops of: the dependent dialects of a
+/// pass that calls it.
+void registerNVPTXCodegenDialects(DialectRegistry &registry);
+
+/// Compiles kernel functions (one qvl op each, weights with `qvl.encoding`; see TileGrid.h) to the
+/// text of one PTX module with one entry per kernel, of the function's name. A launch has one block
+/// of `.reqntid` threads for each tile of tileGrid(kernel, TargetKind::Cuda) and scratchBytes() of
+/// dynamic shared memory; parameters are one 64-bit global address per buffer and then one 64-bit
+/// number per scalar, in the order of include/qvlfmt/KernelAbi.h. Nothing outside the text is
+/// called. The functions are not changed. The text is reproducible. Fails with an error at the
+/// kernel function.
+FailureOr<std::string> compileNVPTX(ArrayRef<func::FuncOp> kernels, const NVPTXChip &chip,
+                                    const KernelDumpOptions &dump = {});
+
+} // namespace mlir::qvl

@@ -1,0 +1,35 @@
+#include "BlockTiles.h"
+
+#include "AttentionTiles.h"
+#include "LinearTiles.h"
+#include "qvl/Codegen/TileGrid.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace mlir::qvl {
+namespace {
+
+BlockTile linearBlock(func::FuncOp kernel, int64_t columns) {
+  LinearTile tile = LinearTile::of(kernel);
+  int64_t columnTiles = llvm::divideCeil(columns, tile.columns);
+  return {tile.rows, columnTiles, tile.threads, tile.sharedBytes};
+}
+
+BlockTile attentionTile(const BlockShape &shape) {
+  return {shape.rowsPerTile, shape.columnTiles, shape.threads, shape.sharedBytes};
+}
+
+} // namespace
+
+BlockTile BlockTile::of(func::FuncOp kernel) {
+  return llvm::TypeSwitch<Operation *, BlockTile>(kernelOp(kernel))
+      .Case<LinearOp, FusedLinearOp>(
+          [&](auto op) { return linearBlock(kernel, op.getType().getDimSize(1)); })
+      .Case([](AttentionOp op) { return attentionTile(attentionBlock(op)); })
+      .Case([&](CachedAttentionOp op) {
+        return attentionTile(attentionBlock(op, kernel->hasAttr(kFewRowsAttr)));
+      })
+      .Default([](Operation *) { return BlockTile{kRowWarps, 1, kRowWarps * 32, 0}; });
+}
+
+} // namespace mlir::qvl

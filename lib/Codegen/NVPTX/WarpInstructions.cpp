@@ -1,0 +1,54 @@
+#include "WarpInstructions.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::qvl {
+namespace {
+
+constexpr int64_t kWholeWarp = -1;    // a mask of 32 ones
+constexpr int64_t kWholeSegment = 31; // shuffles reach the whole warp
+
+Value word(ImplicitLocOpBuilder &b, int64_t value) {
+  return arith::ConstantIntOp::create(b, value, 32);
+}
+
+Value shuffle(ImplicitLocOpBuilder &b, Value value, Value lane, NVVM::ShflKind kind) {
+  return NVVM::ShflOp::create(b, value.getType(), word(b, kWholeWarp), value, lane,
+                              word(b, kWholeSegment), kind, UnitAttr());
+}
+
+} // namespace
+
+Value shuffleXor(ImplicitLocOpBuilder &b, Value value, int64_t mask) {
+  return shuffle(b, value, word(b, mask), NVVM::ShflKind::bfly);
+}
+
+Value shuffleFrom(ImplicitLocOpBuilder &b, Value value, Value lane) {
+  return shuffle(b, value, lane, NVVM::ShflKind::idx);
+}
+
+Value reduceLanes(ImplicitLocOpBuilder &b, Value value, int64_t lanes,
+                  llvm::function_ref<Value(Value, Value)> combine) {
+  for (int64_t distance = 1; distance < lanes; distance *= 2)
+    value = combine(value, shuffleXor(b, value, distance));
+  return value;
+}
+
+void synchronizeWarp(ImplicitLocOpBuilder &b) { NVVM::SyncWarpOp::create(b, word(b, kWholeWarp)); }
+
+Value packBf16(ImplicitLocOpBuilder &b, Value low, Value high) {
+  auto pair = VectorType::get({2}, b.getF32Type());
+  Value both = vector::FromElementsOp::create(b, pair, ValueRange{low, high});
+  Value rounded = arith::TruncFOp::create(b, pair.clone(b.getBF16Type()), both);
+  return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
+}
+
+Value approximateExp2(ImplicitLocOpBuilder &b, Value value) {
+  auto name = b.getStringAttr("llvm.nvvm.ex2.approx.ftz.f");
+  return LLVM::CallIntrinsicOp::create(b, b.getF32Type(), name, ValueRange{value}).getResult(0);
+}
+
+} // namespace mlir::qvl

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Whole models on a GPU, by default the simulated one of the build, against the goldens.
+
+    gpu_goldens.py BUILD_DIR ARTIFACT_DIR [--full] [--only=SUBSTRING] [--driver=PATH] [--async=late|early] [--seed=N]
+
+The folders gpu and gpu-bf16 of ARTIFACT_DIR hold shapes-vl.qvl, mini_f32.qvl and mini_bf16.qvl, compiled
+with --target=cpu,cuda:sm_80, the former with --precision=f32, the latter with the default, bf16 on GPUs.
+The rules are those of run_goldens.py and bf16_goldens.py. A simulator is slow: without --full a part of the
+cases runs. --driver=system takes the driver of the machine and skips where there is none.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+
+import numpy as np
+
+import bf16_goldens
+import run_goldens
+from qvl_run import GOLDENS, SOURCE, Results, Skip, Tool, artifact, read_dump, read_safetensors, text
+
+# What runs without --full: every kernel of the models, in seconds.
+SAMPLES = {"f32": ["05-colour-small", "16-hello"], "bf16": ["05-colour-small", "16-hello"]}
+CASES = {"f32": ["text_only", "image_small"], "bf16": ["text_only", "image_small"]}
+FOLDERS = {"f32": "gpu", "bf16": "gpu-bf16"}
+
+
+class GpuTool(Tool):
+    """qvl-run on a GPU."""
+
+    def __init__(self, build, driver, environment):
+        super().__init__(build)
+        self.options = ["--device=cuda"] + ([f"--cuda-driver={driver}"] if driver else [])
+        self.environment = dict(os.environ, **environment)
+
+    def __call__(self, *arguments, **options):
+        return super().__call__(*arguments, *self.options, env=self.environment, **options)
+
+    def report(self, *arguments, **options):
+        done = self(*arguments, "--json", **options)
+        if "no CUDA driver found" in text(done.stderr):
+            raise Skip(text(done.stderr))
+        assert done.returncode == 0, f"exit code {done.returncode}: {text(done.stderr)}"
+        report = json.loads(done.stdout)
+        assert report["device"] == "cuda", f"device is {report['device']}"
+        return report
+
+
+class Selection:
+    """Which cases run."""
+
+    def __init__(self, arguments):
+        self.full, self.only = arguments.full, arguments.only
+
+    def takes(self, label, name, chosen):
+        return self.only in label and (self.full or any(part in name for part in chosen))
+
+
+def shapes_samples():
+    with open(os.path.join(SOURCE, "models", "shapes-vl.golden.json"), encoding="utf-8") as file:
+        return json.load(file)["samples"]
+
+
+def run_shapes(tool, folder, precision, selection, results):
+    check = {"f32": run_goldens.check_sample, "bf16": bf16_goldens.check_sample}[precision]
+    for sample in shapes_samples():
+        label = f"{precision}/shapes-vl/{sample['name']}"
+        if selection.takes(label, sample["name"], SAMPLES[precision]):
+            results.run(label, lambda: check(tool, artifact(folder, "shapes-vl.qvl"), sample))
+
+
+def run_minis(tool, folder, precision, selection, results):
+    with open(os.path.join(GOLDENS, "cases.json"), encoding="utf-8") as file:
+        cases = json.load(file)["cases"]
+    errors = bf16_goldens.Errors()
+    for case in cases:
+        tensors = read_safetensors(os.path.join(GOLDENS, case["file"]))
+        for index in range(len(case["conversations"])):
+            name = case["name"] + (f"[{index}]" if len(case["conversations"]) > 1 else "")
+            label = f"{precision}/{case['checkpoint']}/{name}"
+            if not selection.takes(label, case["name"], CASES[precision]):
+                continue
+
+            def check():
+                model = artifact(folder, case["checkpoint"] + ".qvl")
+                if precision == "f32":
+                    return run_goldens.check_conversation(tool, model, case, tensors, index)
+                return bf16_goldens.check_conversation(tool, model, case, tensors, index, name,
+                                                       errors)
+            results.run(label, check)
+    # The rule for the median and the worst is one for all cases together.
+    if precision == "bf16" and selection.full:
+        for checkpoint in dict.fromkeys(case["checkpoint"] for case in cases):
+            for tensor in ("features", "logits"):
+                results.run(f"bf16/{checkpoint}, all {tensor}",
+                            lambda: errors.check(checkpoint, tensor))
+
+
+# ----------------------------------------------------------------------------- one run and another
+
+
+def dump_of(tool, model, *options):
+    with tempfile.TemporaryDirectory() as folder:
+        tool.report(model, "--prompt=How many shapes?", "--greedy", "--max-new-tokens=6",
+                    "--logits=all", f"--dump-dir={folder}", *options)
+        return read_dump(folder)
+
+
+def check_repeats(tool, model):
+    """Bits, from run to run and between replayed graphs and single launches."""
+    first = dump_of(tool, model)
+    for other in (dump_of(tool, model), dump_of(tool, model, "--cuda-graphs=off")):
+        for name in first:
+            assert np.array_equal(first[name], other[name]), f"{name} differs"
+
+
+def inspect(build, path):
+    tool = Tool(build)
+    tool.path = os.path.join(build, "bin", "qvl-inspect")
+    return tool.report(path)
+
+
+def check_size(build, both, single):
+    """Weights are there once: two targets cost their code and programs."""
+    code = sum(item["bytes"] for target in inspect(build, both)["targets"]
+               if target["name"] == "cuda" for item in target["objects"])
+    one, two = os.path.getsize(single), os.path.getsize(both)
+    assert two - code <= 1.05 * one, f"{two} bytes, {code} of them GPU code, beside {one}"
+    return f"{two} bytes, {code} of them GPU code, beside {one}"
+
+
+def check_auto(build, model):
+    """A simulator is never chosen by itself."""
+    driver = os.path.join(build, "sim", "libcuda.so.1")
+    report = Tool(build).report(model, "--prompt=Hello", "--max-new-tokens=1", "--device=auto",
+                                f"--cuda-driver={driver}")
+    assert report["device"] == "cpu", f"device is {report['device']}"
+
+
+def check_plan(tool, model):
+    """What a plan says for the GPU is what a run there reports."""
+    options = ["--prompt=How many shapes?", "--greedy", "--max-new-tokens=4"]
+    done = Tool.__call__(tool, "plan", model, *options, "--device=cuda", "--json")
+    assert done.returncode == 0, text(done.stderr)
+    plan, report = json.loads(done.stdout), tool.report(model, *options)
+    assert plan["device"] == "cuda", f"device is {plan['device']}"
+    for name in ("weights", "arena_peak", "kv"):
+        found, planned = report["memory_bytes"][name], plan["memory_bytes"][name]
+        assert found == planned, f"{name} is {found}, planned {planned}"
+
+
+def run_properties(build, tool, folders, artifacts, selection, results):
+    for precision, folder in folders.items():
+        for name, check in (("repeats", check_repeats), ("plan", check_plan)):
+            label = f"{precision}/shapes-vl/{name}"
+            if selection.only in label:
+                results.run(label, lambda: check(tool, artifact(folder, "shapes-vl.qvl")))
+    if selection.only in "size":
+        results.run("size", lambda: check_size(build, artifact(folders["f32"], "shapes-vl.qvl"),
+                                               artifact(artifacts, "shapes-vl.qvl")))
+    if selection.only in "auto":
+        results.run("auto", lambda: check_auto(build, artifact(folders["f32"], "shapes-vl.qvl")))
+
+
+def driver_of(arguments):
+    if arguments.driver == "system":
+        return ""
+    return arguments.driver or os.path.join(arguments.build, "sim", "libcuda.so.1")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("build")
+    parser.add_argument("artifacts")
+    parser.add_argument("--full", action="store_true", help="run every case")
+    parser.add_argument("--only", default="", help="run the cases whose name contains this")
+    parser.add_argument("--driver", help="CUDA driver library, or system [the simulator]")
+    parser.add_argument("--async", dest="mode", choices=("late", "early"), default="late",
+                        help="when the simulator lets asynchronous copies arrive [late]")
+    parser.add_argument("--seed", type=int, default=1, help="of the simulator's order of warps [1]")
+    arguments = parser.parse_args()
+    environment = {"QVL_PTXSIM_ASYNC": arguments.mode, "QVL_PTXSIM_SEED": str(arguments.seed)}
+    tool = GpuTool(arguments.build, driver_of(arguments), environment)
+    selection, results = Selection(arguments), Results(width=44)
+    folders = {precision: os.path.join(arguments.artifacts, name)
+               for precision, name in FOLDERS.items()}
+    for precision, folder in folders.items():
+        run_shapes(tool, folder, precision, selection, results)
+        run_minis(tool, folder, precision, selection, results)
+    run_properties(arguments.build, tool, folders, arguments.artifacts, selection, results)
+    results.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
