@@ -34,7 +34,11 @@ ProcessedRequest request(std::int64_t tokens, std::int64_t groups) {
   request.images.windows.windowIndex.resize(groups);
   std::iota(request.images.windows.windowIndex.begin(), request.images.windows.windowIndex.end(),
             0);
-  request.images.windows.cuWindowSeqlens = {0, patches};
+  // Windows of the test artifact hold 16 patches.
+  request.images.windows.cuWindowSeqlens = {0};
+  for (std::int32_t end = 16; end < patches; end += 16)
+    request.images.windows.cuWindowSeqlens.push_back(end);
+  request.images.windows.cuWindowSeqlens.push_back(patches);
   request.images.windows.cuSeqlens = {0, patches};
   return request;
 }
