@@ -67,8 +67,8 @@ bool acquires(Ordering o) {
          o == Ordering::SequentiallyConsistent;
 }
 
-/// What a lane stores, for st: operands are the address, then the elements. Null pointer for other
-/// instructions, whose data is not compared.
+/// What a lane stores, for st, whose operands are the address and then the elements. The data of
+/// other instructions is not compared.
 struct StoredValue {
   std::array<std::uint64_t, 8> elements{};
   bool operator==(const StoredValue &) const = default;
@@ -86,7 +86,7 @@ StoredValue storedValue(const Warp &warp, const Instruction &i, unsigned lane) {
   return value;
 }
 
-/// Lanes of one store with different values for one address: false after a fault.
+/// Lanes of one store that name one address have to store one value: false after a fault.
 bool lanesAgree(Warp &warp, const Instruction &i, const WarpAccess &event) {
   if (!isPlainStore(i, event))
     return true;
@@ -113,8 +113,10 @@ bool RaceObserver::checked(Warp &warp, const Instruction &i, bool ok) {
 // --- accesses ----------------------------------------------------------------------------------
 
 bool RaceObserver::access(Warp &warp, const Instruction &i, const WarpAccess &event) {
+  if (i.space == StateSpace::Constant) // nothing writes there
+    return true;
   ClusterModel &model = settled(warp);
-  Site site = siteOf(warp, i, event.mask);
+  const Site site = siteOf(warp, i, event.mask);
   const AccessMode mode{.global = event.space == StateSpace::Global,
                         .deed = deedOf(event.kind),
                         .strength = strengthOf(event.kind, event.ordering, event.scope),
@@ -131,12 +133,12 @@ bool RaceObserver::access(Warp &warp, const Instruction &i, const WarpAccess &ev
   if (!checked(warp, i, model.access(site, mode, segments)))
     return false;
   if (mode.strength != Strength::Weak)
-    synchronise(model, warp, event, site);
+    synchronise(model, event, site);
   return true;
 }
 
 /// Strong accesses lane by lane: releases before they are performed, acquires noted for later.
-void RaceObserver::synchronise(ClusterModel &model, Warp &, const WarpAccess &event, Site site) {
+void RaceObserver::synchronise(ClusterModel &model, const WarpAccess &event, Site site) {
   const Strength scope = strengthOf(event.scope);
   const bool global = event.space == StateSpace::Global;
   LaneMask left = event.mask;

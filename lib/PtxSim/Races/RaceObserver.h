@@ -56,7 +56,7 @@ public:
 private:
   /// Reports the model's race() when `ok` is false.
   bool checked(Warp &, const Instruction &, bool ok);
-  void synchronise(ClusterModel &, Warp &, const WarpAccess &, Site);
+  static void synchronise(ClusterModel &, const WarpAccess &, Site);
 
   GlobalShadow global_;
 };

@@ -80,6 +80,28 @@ TEST(SharedRaces, NeighboursDoNotAlias) {
                {128}});
 }
 
+TEST(SharedRaces, HalfWarpsOnOneLine) {
+  // Lanes L and L + 16 read word L; then lane L writes it.
+  expectRule({"and.b32 %r1, %r91, 15; shl.b32 %r1, %r1, 2; mov.u32 %r2, tile; add.u32 %r2, %r2, "
+              "%r1;\nld.shared.u32 %r3, [%r2];\nsetp.lt.u32 %p1, %r91, 16;\n"
+              "<<bar.warp.sync -1;>>\n@%p1 st.shared.u32 [%r2], %r90;",
+              {1},
+              {32}},
+             "shared-race");
+}
+
+TEST(SharedRaces, VectorsAcrossLines) {
+  // 16 bytes a lane, from the middle of a line on; a word of the own vector, or of the next lane's.
+  const std::string body = "add.u32 %r1, %r94, 32;\nst.shared.v4.u32 [%r1], {%r90, %r91, %r92, "
+                           "%r93};\nld.shared.u32 %r3, [%r1+12]; ld.shared.u8 %r3, [%r1+7];\n";
+  expectClean({body, {1}, {32}});
+  expectRule({body + "setp.eq.u32 %p1, %r91, 31; <<bar.warp.sync -1;>> @%p1 bra E;\n"
+                     "ld.shared.u8 %r3, [%r1+16];\nE:",
+              {1},
+              {32}},
+             "shared-race");
+}
+
 TEST(SharedRaces, ManyReadersOfOneWord) {
   // All warps read; the write needs them all behind the barrier.
   const std::string body = "@%p19 st.shared.u32 [tile], 5;\nbar.sync 0;\n"
