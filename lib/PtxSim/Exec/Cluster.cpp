@@ -98,10 +98,13 @@ bool Cluster::runWarps(bool &ran, bool &polled) {
 }
 
 bool Cluster::endCtas() {
-  for (const auto &cta : ctas)
+  for (const auto &cta : ctas) {
     for (const auto &extension : cta->extensions)
       if (extension && !extension->end(*cta))
         return false;
+    if (launch_.observer != nullptr && !launch_.observer->ctaEnd(*cta))
+      return false;
+  }
   return true;
 }
 

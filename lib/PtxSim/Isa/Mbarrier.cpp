@@ -96,23 +96,45 @@ Step invalidate(Warp &warp, const Instruction &i, LaneMask mask) {
 
 enum ArriveFlags : std::uint32_t { kDrop = 1, kNoComplete = 2, kExpect = 4, kCount = 8 };
 
+Arrival arrivalOf(Warp &warp, const Instruction &i, unsigned lane) {
+  Arrival arrival{.drop = (i.variant & kDrop) != 0, .mayComplete = !(i.variant & kNoComplete)};
+  if (i.variant & kExpect)
+    arrival.expect = readLane<std::uint32_t>(warp, i.operands[2], lane);
+  else if (i.variant & kCount)
+    arrival.count = readLane<std::uint32_t>(warp, i.operands[2], lane);
+  return arrival;
+}
+
+/// Lanes whose arrivals are more than the phase of their object still needs, so that it ends among
+/// them: what the later ones release belongs to the next phase. False after a fault.
+bool lanesAcrossPhases(Warp &warp, const Instruction &i, LaneMask mask, const LaneAccess &access,
+                       LaneMask &across) {
+  return forDistinctObjects(access, mask, [&](LaneMask lanes, std::uint64_t address) {
+    const auto first = static_cast<unsigned>(std::countr_zero(lanes));
+    const Mbarrier *barrier = findMbarrier(warp, i, first, address);
+    if (barrier == nullptr)
+      return false;
+    std::uint64_t arrivals = 0;
+    forLanes(lanes, [&](unsigned lane) { arrivals += arrivalOf(warp, i, lane).count; });
+    across |= arrivals > barrier->pending ? lanes : 0;
+    return true;
+  });
+}
+
 /// Operands: state or sink, address, [count or transaction bytes].
 Step arrive(Warp &warp, const Instruction &i, LaneMask mask) {
   LaneAccess access;
+  LaneMask across = 0;
   if (!locate(warp, i, mask, i.operands[1], access) ||
-      !observeArrivals(warp, i, mask, access, i.ordering))
+      !lanesAcrossPhases(warp, i, mask, access, across) ||
+      !observeArrivals(warp, i, mask & ~across, access, i.ordering))
     return Step::Fault;
   return forObjects(warp, mask, access, [&](unsigned lane, std::uint64_t address) {
     const Mbarrier *barrier = findMbarrier(warp, i, lane, address);
-    if (barrier == nullptr)
+    if (barrier == nullptr || !observeArrivals(warp, i, across & 1u << lane, access, i.ordering))
       return false;
     const std::uint64_t token = mbarrierToken(*barrier);
-    Arrival arrival{.drop = (i.variant & kDrop) != 0, .mayComplete = !(i.variant & kNoComplete)};
-    if (i.variant & kExpect)
-      arrival.expect = readLane<std::uint32_t>(warp, i.operands[2], lane);
-    else if (i.variant & kCount)
-      arrival.count = readLane<std::uint32_t>(warp, i.operands[2], lane);
-    if (!arriveMbarrier(warp, i, lane, address, arrival))
+    if (!arriveMbarrier(warp, i, lane, address, arrivalOf(warp, i, lane)))
       return false;
     if (i.operands[0].exists())
       writeLane(warp, i.operands[0], lane, token);

@@ -144,6 +144,8 @@ public:
   // --- life ------------------------------------------------------------------------------------
   virtual void clusterBegin(Cluster &) {}
   virtual void clusterEnd(Cluster &) {}
+  /// All threads of the CTA have exited, and with them its shared memory is gone.
+  virtual bool ctaEnd(Cta &) { return true; }
 };
 
 } // namespace qvlsim

@@ -299,4 +299,38 @@ ClusterModel::Outcome ClusterModel::writeCell(Visit &visit, ShadowCell &cell, un
   return Outcome::Fine;
 }
 
+// --- the end of a CTA --------------------------------------------------------------------------
+
+bool ClusterModel::fromOutside(unsigned cta, const Access &access) const {
+  if (access.tag == 0)
+    return false;
+  const std::optional<unsigned> warp = warpOf(access.actor);
+  return !warp || *warp / ctaWarps_ != cta;
+}
+
+std::optional<Access> ClusterModel::outliving(unsigned cta) {
+  if (!sharedLines_[cta])
+    return std::nullopt;
+  VectorClock last; // what the threads know as they exit
+  for (unsigned warp = cta * ctaWarps_; warp < (cta + 1) * ctaWarps_; ++warp)
+    last.join(warps_[warp].clocks.release(kAllLanes, kAllLanes));
+  const auto outlives = [&](const Access &access) {
+    return fromOutside(cta, access) && !last.seen.covers(access.actor, access.lanes, access.clock);
+  };
+  for (std::uint64_t l = 0; l < linesPerCta_; ++l) {
+    ShadowLine &line = sharedLines_[cta][l];
+    for (std::uint32_t c = 0; c < ShadowLine::kBytes >> line.shift(); ++c) {
+      ShadowCell &cell = line.cell(c);
+      for (const Access *access : {&cell.write, &cell.reads[0], &cell.reads[1]})
+        if (outlives(*access))
+          return *access;
+      if (cell.more != 0)
+        for (const Access &read : readers_.of(cell))
+          if (outlives(read))
+            return read;
+    }
+  }
+  return std::nullopt;
+}
+
 } // namespace qvlsim::races

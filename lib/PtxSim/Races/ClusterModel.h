@@ -113,6 +113,11 @@ public:
   /// A wait that found the phase ended.
   bool mbarrierWait(const Site &site, std::uint64_t address, bool acquire);
 
+  /// The CTA's warps have exited. Gives an access of its shared memory from outside, by a warp of
+  /// another CTA or a copy towards an mbarrier, that no thread of the CTA knows to have happened
+  /// before its exit.
+  std::optional<Access> outliving(unsigned cta);
+
   const Race &race() const { return found_; }
   std::uint32_t tag() const { return tag_; }
   /// The warp that an actor is or works for; nullopt: one that works towards an mbarrier.
@@ -192,6 +197,7 @@ private:
   bool excused(const Visit &visit, const Access &earlier) const;
   Outcome checkOrder(Visit &visit, const Access &earlier, unsigned shift);
   Outcome checkWrite(Visit &visit, const Access &write, unsigned shift);
+  bool fromOutside(unsigned cta, const Access &access) const;
   Outcome report(const Visit &visit, Race::Kind kind, const Access &other);
 
   GlobalShadow &global_;

@@ -173,9 +173,11 @@ void ClusterModel::mbarrierPhaseEnd(std::uint64_t address) {
 
 bool ClusterModel::mbarrierWait(const Site &site, std::uint64_t address, bool acquire) {
   Mbarrier &barrier = mbarrier(address);
+  if (!initOrdered(site, address, barrier)) // what the wait acquires comes too late for itself
+    return false;
   if (acquire)
     warps_[site.warp].clocks.acquire(site.lanes, site.live, barrier.released);
-  return initOrdered(site, address, barrier);
+  return true;
 }
 
 // --- fences, release and acquire ---------------------------------------------------------------

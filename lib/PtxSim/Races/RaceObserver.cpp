@@ -299,6 +299,15 @@ void RaceObserver::asyncCompleteTowards(Cluster &cluster, std::uint64_t mbarrier
   modelOf(cluster).completeTowards(mbarrier);
 }
 
+bool RaceObserver::ctaEnd(Cta &cta) {
+  if (cta.cluster->ctas.size() == 1) // nobody else reaches it
+    return true;
+  for (const auto &warp : cta.warps)
+    settled(*warp);
+  const std::optional<Access> access = modelOf(*cta.cluster).outliving(cta.rank);
+  return !access || reportOutliving(cta, modelOf(*cta.cluster), *access);
+}
+
 void RaceObserver::clusterBegin(Cluster &cluster) {
   cluster.extensions[static_cast<unsigned>(ExtensionSlot::Races)] =
       std::make_unique<ClusterRaces>(global_, cluster);

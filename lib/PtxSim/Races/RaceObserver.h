@@ -50,6 +50,7 @@ public:
   bool asyncIssueTowards(Warp &, const Instruction &, LaneMask, std::uint64_t mbarrier) override;
   void asyncCompleteTowards(Cluster &, std::uint64_t mbarrier) override;
 
+  bool ctaEnd(Cta &) override;
   void clusterBegin(Cluster &) override;
 
 private:
@@ -64,6 +65,8 @@ private:
 bool reportRegisters(Warp &, const Instruction &, const RegisterFault &);
 /// Faults `race`, which the instruction of the warp has run into. Returns false.
 bool reportRace(Warp &, const Instruction &, const ClusterModel &, const Race &);
+/// The same for an access of the CTA's shared memory that may come after the CTA's end.
+bool reportOutliving(Cta &, const ClusterModel &, const Access &);
 
 } // namespace races
 } // namespace qvlsim

@@ -45,13 +45,17 @@ const char *verb(Deed deed) {
   return deed == Deed::Read ? "read" : deed == Deed::Write ? "write" : "atomic access";
 }
 
-/// The text of the first instruction of a line.
-std::string textOf(const LaunchState &launch, std::uint32_t line) {
+/// The first instruction of a line.
+const Instruction *instructionOf(const LaunchState &launch, std::uint32_t line) {
   for (const auto &function : launch.program->functions)
     for (const Instruction &i : function->code)
       if (i.line == line)
-        return std::string(i.text);
-  return "";
+        return &i;
+  return nullptr;
+}
+std::string textOf(const LaunchState &launch, std::uint32_t line) {
+  const Instruction *i = instructionOf(launch, line);
+  return i != nullptr ? std::string(i->text) : "";
 }
 
 Dim3 unflatten(std::uint64_t index, const Dim3 &extent) {
@@ -107,6 +111,21 @@ bool reportRace(Warp &warp, const Instruction &i, const ClusterModel &model, con
                             verb(race.other.deed), launch.program->fileName, race.other.line,
                             textOf(launch, race.other.line), whose(launch, model, race.other),
                             explanation(race)));
+  return false;
+}
+
+bool reportOutliving(Cta &cta, const ClusterModel &model, const Access &access) {
+  Cluster &cluster = *cta.cluster;
+  const LaunchState &launch = cluster.launch();
+  const Instruction *i = instructionOf(launch, access.line);
+  const auto warps = static_cast<unsigned>(cta.warps.size());
+  const unsigned actor = model.warpOf(access.actor).value_or(cta.rank * warps);
+  cluster.ctas[actor / warps]->warps[actor % warps]->fail(
+      i != nullptr ? *i : launch.kernel->code.back(), FaultKind::SharedRace,
+      static_cast<unsigned>(std::countr_zero(access.lanes)),
+      absl::StrFormat("%s of shared memory of block %s by %s: nothing orders it before the end of "
+                      "that block; barrier.cluster behind it would",
+                      verb(access.deed), triple(cta.block), whose(launch, model, access)));
   return false;
 }
 
