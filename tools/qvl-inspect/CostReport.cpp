@@ -1,6 +1,7 @@
 // Predicted times of a GPU target.
 #include "CostReport.h"
 
+#include "Assembler.h"
 #include "GpuCard.h"
 #include "KernelFacts.h"
 #include "Names.h"
@@ -10,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 #include <algorithm>
 #include <array>
@@ -141,22 +143,41 @@ absl::StatusOr<std::string> Reporter::programText(const qvlfmt::Program &program
   return only ? text : text + sum.text("sum");
 }
 
+/// "64 mma.sync, 16 ldmatrix.sync.shared".
+std::string mixText(const std::vector<std::pair<std::string, int>> &mix) {
+  return mix.empty() ? "none" : absl::StrJoin(mix, ", ", [](std::string *out, const auto &entry) {
+    absl::StrAppend(out, entry.second, " ", entry.first);
+  });
+}
+
+std::string assembledText(const std::optional<AssembledKernel> &assembled) {
+  if (!assembled)
+    return "  registers: unknown, there is no ptxas\n";
+  return absl::StrFormat("  ptxas: %d registers, %d bytes of spills; machine instructions: %s\n",
+                         assembled->registers, assembled->spillBytes,
+                         assembled->instructions.empty()
+                             ? "unknown, there is neither nvdisasm nor cuobjdump"
+                             : mixText(assembled->instructions));
+}
+
 std::string Reporter::kernelText(std::uint32_t number) const {
   const qvlfmt::Kernel &kernel = *target.kernels()->Get(number);
+  const std::optional<AssembledKernel> assembled = assemble(ptxText(target, kernel));
   std::string text =
       absl::StrFormat("\nkernel %s: %d threads and %u bytes of shared memory a block\n",
                       printable(kernel.name()), facts[number].threads, kernel.scratch_bytes());
   for (const GpuCard &card : kCards) {
-    const std::int64_t blocks = residentBlocks(card, kernel, facts[number]);
+    std::int64_t blocks = residentBlocks(card, kernel, facts[number]);
+    if (assembled && assembled->registers > 0)
+      blocks = std::min(blocks, kRegisters / (assembled->registers *
+                                              std::max<std::int64_t>(facts[number].threads, 32)));
     absl::StrAppendFormat(&text, "  %s: %d blocks a multiprocessor, %.0f%% of its threads\n",
                           card.name, blocks,
                           100.0 * static_cast<double>(blocks * facts[number].threads) /
                               static_cast<double>(card.threads));
   }
-  text += "  inner loop:";
-  for (const auto &[opcode, count] : facts[number].innerLoop)
-    absl::StrAppend(&text, " ", count, " ", opcode);
-  return text + (facts[number].innerLoop.empty() ? " none\n" : "\n");
+  return absl::StrCat(text, "  inner loop: ", mixText(facts[number].innerLoop), "\n",
+                      assembledText(assembled));
 }
 
 std::string assumptions() {

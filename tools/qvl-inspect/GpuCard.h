@@ -25,6 +25,9 @@ inline constexpr GpuCard kCards[] = {
     {"H100", 989.4e12, 66.9e12, 3.35e12, 0.55, 132, 228 << 10, 2048},
 };
 
+/// 32-bit registers of a multiprocessor, of both.
+inline constexpr std::int64_t kRegisters = 65536;
+
 /// What a kernel of ours is taken to reach where nothing else limits it.
 inline constexpr double kBandwidthShare = 0.8; // of bytesPerSecond
 inline constexpr double kFmaShare = 0.7;       // of fmaFlops

@@ -1,4 +1,5 @@
 // What is read out of PTX text, and what launches move and compute.
+#include "tools/qvl-inspect/Assembler.h"
 #include "tools/qvl-inspect/LaunchWork.h"
 #include "tools/qvl-inspect/PtxFacts.h"
 
@@ -57,6 +58,36 @@ TEST(PtxFacts, OneKernelOfAModule) {
   EXPECT_EQ(extractKernel(module, "dot"), "");
   EXPECT_EQ(extractKernel("", "affine"), "");
   EXPECT_THAT(extractKernel(".entry cut(\n", "cut"), HasSubstr(".entry cut("));
+}
+
+TEST(Assembler, ReadsTheReport) {
+  const AssembledKernel kernel = parseAssemblerReport(
+      "ptxas info    : Compiling entry function 'gemm' for 'sm_80'\n"
+      "    0 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads\n"
+      "ptxas info    : Used 207 registers, used 1 barriers, 376 bytes cmem[0]\n");
+  EXPECT_EQ(kernel.registers, 207);
+  EXPECT_EQ(kernel.spillBytes, 20);
+  EXPECT_EQ(parseAssemblerReport("").registers, 0);
+}
+
+TEST(Assembler, ReadsTheListing) {
+  EXPECT_THAT(
+      parseDisassembly(".text.gemm:\n        /*0000*/                   MOV R1, c[0x0][0x28] ;\n"
+                       "        /*0010*/              @!P0 HMMA.16816.F32.BF16 R4, R8, R12, R4 ;\n"
+                       "        /*0020*/                   HMMA.16816.F32.BF16 R4, R8, R12, R4 ;\n"
+                       "        /* 0x000fe200000e0f00 */\n"),
+      ::testing::ElementsAre(Pair("HMMA", 2), Pair("MOV", 1)));
+  EXPECT_TRUE(parseDisassembly("cuobjdump: no such file").empty());
+}
+
+TEST(Assembler, RunsWhereItIsInstalled) {
+  const auto kernel = assemble(read("test/ptx/kernels/gemm_mma.ptx"));
+  if (!kernel)
+    GTEST_SKIP() << "there is no ptxas";
+  EXPECT_GT(kernel->registers, 100);
+  EXPECT_EQ(kernel->spillBytes, 0);
+  EXPECT_FALSE(assemble("no PTX").has_value());
+  EXPECT_FALSE(assemble(".target sm_80;rm\n").has_value());
 }
 
 TEST(LaunchWork, FamiliesAreNamesWithoutSizes) {
