@@ -42,20 +42,18 @@ struct Prediction {
   double expected = 0;
 };
 
-Prediction predict(const GpuCard &card, const LaunchWork &work, bool tensor,
-                   std::int64_t resident) {
+Prediction predict(const GpuCard &card, const LaunchWork &work, bool tensor) {
   const double peak = tensor ? card.tensorFlops : card.fmaFlops;
   const double reached = tensor ? card.tensorShare * peak : kFmaShare * peak;
   const double memory = work.bytes / card.bytesPerSecond;
-  Prediction prediction{.roofline = std::max(memory, work.flops / peak)};
-  // The last round of blocks may leave multiprocessors idle; few blocks leave the memory idle.
-  const double slots = static_cast<double>(card.multiprocessors * resident);
+  // Blocks spread evenly: the fullest multiprocessor sets the time of arithmetic, and fewer blocks
+  // than multiprocessors leave memory bandwidth unused.
   const double blocks = std::max<double>(static_cast<double>(work.blocks), 1);
-  const double rounds = std::ceil(blocks / slots) / (blocks / slots);
-  const double busy = std::min(1.0, blocks / card.multiprocessors);
-  const double compute = work.flops / reached * std::min(rounds, slots);
-  prediction.expected = std::max(memory / kBandwidthShare / busy, compute) + kLaunchGap;
-  return prediction;
+  const double each = blocks / card.multiprocessors;
+  const double compute = work.flops / reached * std::ceil(each) / each;
+  return {.roofline = std::max(memory, work.flops / peak),
+          .expected =
+              std::max(memory / kBandwidthShare / std::min(1.0, each), compute) + kLaunchGap};
 }
 
 /// Sums over launches of kernels of one kind.
@@ -95,10 +93,7 @@ std::string heading(const std::string &program) {
 class Reporter {
 public:
   Reporter(const qvlrt::Module &module, const qvlfmt::Target &target, const Workload &workload)
-      : module(module), target(target), workload(workload) {
-    for (std::uint32_t i = 0; i < countOf(target.kernels()); ++i)
-      facts.push_back(readPtx(ptxText(target, *target.kernels()->Get(i))));
-  }
+      : module(module), target(target), workload(workload) {}
 
   /// Rows by name: of all kernels by kind, or of one.
   absl::StatusOr<std::string> programText(const qvlfmt::Program &program,
@@ -110,16 +105,13 @@ private:
     Row row{.launches = 1, .bytes = work.bytes, .flops = work.flops, .times = {}};
     const bool tensor = viewOf(target.precision()) == "bf16";
     for (std::size_t i = 0; i < std::size(kCards); ++i)
-      row.times[i] = predict(
-          kCards[i], work, tensor,
-          residentBlocks(kCards[i], *target.kernels()->Get(work.kernel), facts[work.kernel]));
+      row.times[i] = predict(kCards[i], work, tensor);
     return row;
   }
 
   const qvlrt::Module &module;
   const qvlfmt::Target &target;
   const Workload &workload;
-  std::vector<PtxFacts> facts; // by kernel
 };
 
 absl::StatusOr<std::string> Reporter::programText(const qvlfmt::Program &program,
@@ -162,31 +154,32 @@ std::string assembledText(const std::optional<AssembledKernel> &assembled) {
 
 std::string Reporter::kernelText(std::uint32_t number) const {
   const qvlfmt::Kernel &kernel = *target.kernels()->Get(number);
-  const std::optional<AssembledKernel> assembled = assemble(ptxText(target, kernel));
+  const std::string ptx = ptxText(target, kernel);
+  const PtxFacts facts = readPtx(ptx);
+  const std::optional<AssembledKernel> assembled = assemble(ptx);
   std::string text =
       absl::StrFormat("\nkernel %s: %d threads and %u bytes of shared memory a block\n",
-                      printable(kernel.name()), facts[number].threads, kernel.scratch_bytes());
+                      printable(kernel.name()), facts.threads, kernel.scratch_bytes());
   for (const GpuCard &card : kCards) {
-    std::int64_t blocks = residentBlocks(card, kernel, facts[number]);
+    std::int64_t blocks = residentBlocks(card, kernel, facts);
     if (assembled && assembled->registers > 0)
-      blocks = std::min(blocks, kRegisters / (assembled->registers *
-                                              std::max<std::int64_t>(facts[number].threads, 32)));
-    absl::StrAppendFormat(&text, "  %s: %d blocks a multiprocessor, %.0f%% of its threads\n",
-                          card.name, blocks,
-                          100.0 * static_cast<double>(blocks * facts[number].threads) /
-                              static_cast<double>(card.threads));
+      blocks = std::min(
+          blocks, kRegisters / (assembled->registers * std::max<std::int64_t>(facts.threads, 32)));
+    absl::StrAppendFormat(
+        &text, "  %s: %d blocks a multiprocessor, %.0f%% of its threads\n", card.name, blocks,
+        100.0 * static_cast<double>(blocks * facts.threads) / static_cast<double>(card.threads));
   }
-  return absl::StrCat(text, "  inner loop: ", mixText(facts[number].innerLoop), "\n",
+  return absl::StrCat(text, "  inner loop: ", mixText(facts.innerLoop), "\n",
                       assembledText(assembled));
 }
 
 std::string assumptions() {
   std::string text = absl::StrFormat(
-      "\nassumptions: each operand crosses the memory once; %.0f%% of its bandwidth where there "
-      "are "
-      "as many blocks as\nmultiprocessors, in proportion with fewer; bf16 products run on tensor "
-      "cores, f32 ones at %.0f%% of the FMA peak;\nthe last round of blocks is as long as a full "
-      "one; %.1f us between kernels; occupancy from threads and shared memory.\n",
+      "\nassumptions: each operand crosses the memory once, at %.0f%% of its bandwidth, or less in "
+      "proportion where there are fewer\nblocks than multiprocessors; the fullest multiprocessor "
+      "sets "
+      "the time of arithmetic; f32 products reach %.0f%% of the\nFMA peak; %.1f us between "
+      "kernels.\n",
       100 * kBandwidthShare, 100 * kFmaShare, 1e6 * kLaunchGap);
   for (const GpuCard &card : kCards)
     absl::StrAppendFormat(&text,
