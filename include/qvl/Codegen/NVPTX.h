@@ -16,6 +16,7 @@ namespace mlir::qvl {
 struct NVPTXChip {
   StringRef name;     // as in the artifact and for LLVM: "sm_80", "sm_90a"
   StringRef features; // LLVM's name of the PTX version
+  bool hasWarpgroups; // matrix instructions of four warps (wgmma)
 
   /// Every chip, weakest first.
   static ArrayRef<NVPTXChip> all();

@@ -2,10 +2,10 @@
 
 #include "../Emit/Loops.h"
 #include "AttentionForms.h"
+#include "AttentionVectors.h"
 #include "WarpInstructions.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::qvl {
 namespace {
@@ -23,7 +23,11 @@ public:
   void addValues(const LineValues &probabilities, LineValues &output) override;
 
 private:
-  SmallVector<Value> loadVector(const HeadTile &tile, Value pointer);
+  /// Four elements of a tile as f32.
+  SmallVector<Value> loadVector(const HeadTile &tile, Value pointer) {
+    Type stored = tile.elementBytes == 2 ? Type(b.getBF16Type()) : Type(b.getF32Type());
+    return loadElements(b, stored, kVector, pointer, kVector * tile.elementBytes);
+  }
   void addKey(Value key, ArrayRef<Value> probabilities, MutableArrayRef<Value> sums);
   Value multiplyAdd(Value x, Value y, Value z) { return math::FmaOp::create(b, x, y, z); }
 
@@ -45,20 +49,6 @@ FmaForm::FmaForm(BlockFrame &frame, const AttentionMemory &memory)
   queryStart = at(0, product(b, line, memory.queries.pitch()));
   keyStart = at(memory.keysAt(), product(b, laneInLine, memory.keys.pitch()));
   valueStart = at(memory.valuesAt(), product(b, laneInLine, kVector * memory.keys.elementBytes));
-}
-
-/// Four elements of a tile as f32.
-SmallVector<Value> FmaForm::loadVector(const HeadTile &tile, Value pointer) {
-  auto wide = VectorType::get({kVector}, b.getF32Type());
-  bool narrow = tile.elementBytes == 2;
-  VectorType stored = narrow ? wide.clone(b.getBF16Type()) : wide;
-  Value vector = LLVM::LoadOp::create(b, stored, pointer, kVector * tile.elementBytes);
-  if (narrow)
-    vector = arith::ExtFOp::create(b, wide, vector);
-  SmallVector<Value> elements;
-  for (int64_t i = 0; i < kVector; ++i)
-    elements.push_back(vector::ExtractOp::create(b, vector, i));
-  return elements;
 }
 
 LineValues FmaForm::scores() {
@@ -103,13 +93,17 @@ void FmaForm::addValues(const LineValues &probabilities, LineValues &output) {
       auto own = turning.slice(line * keys, keys);
       std::rotate(own.begin(), own.begin() + 1, own.end());
     }
-    for (int64_t owner = 0; owner < kLineLanes; ++owner) {
+    // A loop, though a short one: unrolled, its loads would fill the registers.
+    SmallVector<Value> sums(values.drop_front(kLaneLines * keys));
+    auto addOwned = [&](Value owner, MutableArrayRef<Value> sums) {
       Value source = sum(b, difference(b, lane, laneInLine), owner);
       Value number = arith::IndexCastOp::create(b, b.getI32Type(), source);
       SmallVector<Value> ofKey =
           llvm::map_to_vector(heads, [&](Value head) { return shuffleFrom(b, head, number); });
-      addKey(sum(b, key, owner), ofKey, values.drop_front(kLaneLines * keys));
-    }
+      addKey(sum(b, key, owner), ofKey, sums);
+    };
+    sums = forLoop(b, constantIndex(b, 0), constantIndex(b, kLineLanes), 1, sums, addOwned);
+    llvm::copy(sums, values.begin() + kLaneLines * keys);
   };
   SmallVector<Value> results =
       forLoop(b, constantIndex(b, 0), constantIndex(b, kKeyBlock), kLineLanes, carried, addKeys);

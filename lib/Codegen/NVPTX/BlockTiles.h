@@ -22,4 +22,8 @@ struct BlockTile {
   static BlockTile of(func::FuncOp kernel);
 };
 
+/// Unit attribute of a kernel function that is compiled for a chip with matrix instructions of
+/// warpgroups. Tiles are the same with and without.
+inline constexpr llvm::StringLiteral kWarpgroupsAttr = "qvl.warpgroups";
+
 } // namespace mlir::qvl

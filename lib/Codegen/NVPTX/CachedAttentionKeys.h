@@ -10,7 +10,8 @@ namespace mlir::qvl {
 class CachedKeys {
 public:
   CachedKeys(BlockFrame &frame, CachedAttentionOp op)
-      : frame(frame), b(frame.builder()), op(op), type(op.getCache().getType()), layout(type) {}
+      : frame(frame), b(frame.builder()), op(op), type(op.getCache().getType()),
+        layout(type, TargetKind::Cuda) {}
 
   Value sequenceOf(Value row) { return entry(op.getRowSequence(), row); }
   Value firstRow(Value sequence) { return entry(op.getRowOffsets(), sequence); }

@@ -1,4 +1,5 @@
 #include "../Lower/KernelModules.h"
+#include "BlockTiles.h"
 #include "PtxText.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -33,11 +34,14 @@ FailureOr<std::string> compileKernel(ModuleOp module, StringRef name, const NVPT
 }
 
 /// One module for each kernel, in the LLVM dialect.
-FailureOr<SmallVector<OwningOpRef<ModuleOp>>> lowerKernels(ArrayRef<func::FuncOp> kernels,
-                                                           const KernelDumper &dumper) {
+FailureOr<SmallVector<OwningOpRef<ModuleOp>>>
+lowerKernels(ArrayRef<func::FuncOp> kernels, const NVPTXChip &chip, const KernelDumper &dumper) {
   SmallVector<OwningOpRef<ModuleOp>> modules;
   for (func::FuncOp kernel : kernels) {
     ModuleOp module = *modules.emplace_back(copyKernels(kernel));
+    if (chip.hasWarpgroups)
+      for (auto copy : module.getOps<func::FuncOp>())
+        copy->setAttr(kWarpgroupsAttr, UnitAttr::get(copy.getContext()));
     if (failed(emitBlockKernels(module)))
       return failure();
     if (dumper.enabled())
@@ -52,7 +56,7 @@ FailureOr<SmallVector<OwningOpRef<ModuleOp>>> lowerKernels(ArrayRef<func::FuncOp
 } // namespace
 
 ArrayRef<NVPTXChip> NVPTXChip::all() {
-  static constexpr NVPTXChip chips[] = {{"sm_80", "+ptx80"}, {"sm_90a", "+ptx80"}};
+  static constexpr NVPTXChip chips[] = {{"sm_80", "+ptx80", false}, {"sm_90a", "+ptx80", true}};
   return chips;
 }
 
@@ -74,7 +78,7 @@ FailureOr<std::string> compileNVPTX(ArrayRef<func::FuncOp> kernels, const NVPTXC
   assert(!kernels.empty() && "nothing to compile");
   func::FuncOp first = kernels.front();
   KernelDumper dumper(dump, chip.name, first.getLoc());
-  auto modules = lowerKernels(kernels, dumper);
+  auto modules = lowerKernels(kernels, chip, dumper);
   if (failed(modules))
     return failure();
   std::vector<std::string> texts(kernels.size());

@@ -1,16 +1,19 @@
 // qvl.linear and qvl.fused_linear for thread blocks.
 
+#include "BlockTiles.h"
 #include "Emitters.h"
-
 #include "LinearFewRows.h"
 #include "LinearManyRows.h"
 
 namespace mlir::qvl {
 namespace {
 
-void emitTile(BlockFrame &frame, const Projection &projection, const LinearTile &tile) {
+void emitTile(BlockFrame &frame, const Projection &projection, const LinearTile &tile,
+              bool hasWarpgroups) {
   switch (tile.form) {
   case LinearForm::ManyRows:
+    if (hasWarpgroups && isWarpgroupTile(projection, tile))
+      return emitWarpgroupTile(frame, projection, tile);
     return emitTensorCoreTile(frame, projection, tile);
   case LinearForm::ManyRowsFma:
     return emitFmaTile(frame, projection, tile);
@@ -28,8 +31,9 @@ LogicalResult emitKernel(func::FuncOp kernel) {
   if (failed(grid))
     return failure();
   LinearTile tile = LinearTile::of(kernel);
+  bool hasWarpgroups = kernel->hasAttr(kWarpgroupsAttr);
   BlockFrame frame(kernel, *grid, tile.threads);
-  emitTile(frame, projectionOf(kernel, frame), tile);
+  emitTile(frame, projectionOf(kernel, frame), tile, hasWarpgroups);
   frame.replaceKernel();
   return success();
 }

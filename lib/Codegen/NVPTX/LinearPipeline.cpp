@@ -142,9 +142,10 @@ void LinearPipeline::copyStage(Value step) {
     copyPanel(quad, step, stage);
 }
 
-Value LinearPipeline::nextStage(Value step) {
+Value LinearPipeline::nextStage(Value step, llvm::function_ref<void()> arrive) {
   // One group a step, empty or not: the latest kLinearStages - 2 may be under way.
   waitForCopies(b, kLinearStages - 2);
+  arrive();
   frame.barrier();
   Value ahead = sum(b, step, kLinearStages - 1);
   auto isStep = scf::IfOp::create(b, isBelow(b, ahead, constantIndex(b, steps)));
@@ -157,7 +158,8 @@ Value LinearPipeline::nextStage(Value step) {
   return stageAt(step);
 }
 
-SmallVector<Value> LinearPipeline::run(ArrayRef<Value> sums, Compute compute) {
+SmallVector<Value> LinearPipeline::run(ArrayRef<Value> sums, Compute compute,
+                                       llvm::function_ref<void()> arrive) {
   for (int64_t step = 0; step < kLinearStages - 1; ++step) {
     if (step < steps)
       copyStage(constantIndex(b, step));
@@ -168,10 +170,11 @@ SmallVector<Value> LinearPipeline::run(ArrayRef<Value> sums, Compute compute) {
   if (whole > 0)
     result = forLoop(b, constantIndex(b, 0), constantIndex(b, whole), 1, sums,
                      [&](Value step, MutableArrayRef<Value> carried) {
-                       compute(nextStage(step), sizes.depth, carried);
+                       compute(nextStage(step, arrive), sizes.depth, carried);
                      });
   if (whole < steps)
-    compute(nextStage(constantIndex(b, whole)), projection.depth - whole * sizes.depth, result);
+    compute(nextStage(constantIndex(b, whole), arrive), projection.depth - whole * sizes.depth,
+            result);
   return result;
 }
 

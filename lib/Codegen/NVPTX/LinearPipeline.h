@@ -26,7 +26,9 @@ public:
   /// Adds to `sums`, one after the other: the computation is given a stage in shared memory that
   /// holds the next `depth` values of k. The rest of a stage, and rows behind the last, are zero.
   using Compute = llvm::function_ref<void(Value stage, int64_t depth, MutableArrayRef<Value> sums)>;
-  SmallVector<Value> run(ArrayRef<Value> sums, Compute compute);
+  /// `arrive` is what a thread does in front of the barrier that opens a stage.
+  SmallVector<Value>
+  run(ArrayRef<Value> sums, Compute compute, llvm::function_ref<void()> arrive = [] {});
 
 private:
   /// What a thread copies to each stage: from `source`, which moves with k, to a fixed place.
@@ -46,7 +48,7 @@ private:
   void copyPanel(const PanelQuad &quad, Value step, Value stage);
   Value stageAt(Value step);
   /// Waits for the stage of a step, starts the copies of the one that takes the place of the last.
-  Value nextStage(Value step);
+  Value nextStage(Value step, llvm::function_ref<void()> arrive);
 
   BlockFrame &frame;
   ImplicitLocOpBuilder &b;

@@ -105,9 +105,11 @@ void TensorCoreTile::addSlice(Value stage, int64_t slice, MutableArrayRef<Value>
     low.push_back(loadQuad(stage, panel, line));
     high.push_back(loadQuad(stage, panel, line + kDepth / 4));
   }
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t panel = 0; panel < warpPanels; ++panel)
-      for (int64_t i = 0; i < kInstructions; ++i)
+  // Blocks are the inner loop: the two words of a column come from different reads and are brought
+  // into neighbouring registers once for all of them.
+  for (int64_t panel = 0; panel < warpPanels; ++panel)
+    for (int64_t i = 0; i < kInstructions; ++i)
+      for (int64_t block = 0; block < blocks; ++block)
         multiplyAdd(b, input[block], low[panel][i], high[panel][i],
                     sums.slice(sumIndex(block, panel, i), kLaneSums));
 }

@@ -38,13 +38,13 @@ struct AttentionErrors {
   /// In f32 the result moves by the relative errors of the probabilities: a few roundings of the
   /// exponent, of exp and of the sums, and the error of a score, which grows like a random walk of
   /// head_dim steps of half an ulp of a partial sum, itself of the order of sqrt(head_dim) / 3
-  /// before scaling. Rounding a probability to bf16 moves it by 2^-9 of itself, and so at most the
-  /// mean of the values by 2^-9. With bf16 operands exp is 2^x with a relative error of 2^-22. A
-  /// bf16 result and its reference are each rounded by 2^-9 of themselves.
+  /// before scaling. Rounding to bf16, with its 8 bits, moves a number by up to 2^-8 of itself:
+  /// probabilities, and with them the mean of the values by no more than 2^-8, a result, and its
+  /// reference. With bf16 operands exp is 2^x with a relative error of 2^-22.
   double bound(double reference) const {
     double exact = 0x1p-24 * (6 + std::sqrt(static_cast<double>(headDim)) / 2);
-    double narrow = narrowProbabilities ? 0x1p-9 : 0;
-    return exact + narrow + (narrowResult ? 0x1p-22 + 0x1p-8 * std::abs(reference) : 0);
+    double narrow = narrowProbabilities ? 0x1p-8 : 0;
+    return exact + narrow + (narrowResult ? 0x1p-22 + 0x1p-7 * std::abs(reference) : 0);
   }
 
   void expectNear(const std::vector<float> &result, const std::vector<double> &reference,

@@ -58,6 +58,19 @@ TEST_P(GpuLinear, LargeTilesMatchOnRaggedShapes) {
   }
 }
 
+/// Large tiles where a chip has matrix instructions of warpgroups.
+TEST_P(GpuLinear, WarpgroupsMatchOnRaggedShapes) {
+  LinearCase mapped = bf16Case(1024, 48), residual = bf16Case(1032, 80, "f32");
+  mapped.load = mapped.store = 4;
+  residual.epilogue = &kResidual;
+  for (const LinearCase &c : {bf16Case(1100, 588), bf16Case(1025, 37), mapped, residual}) {
+    EXPECT_NE(GpuKernel::create(c.text(), "sm_90a")->text().find("wgmma"), std::string::npos);
+    auto kernel = compileRowProgram(c.text(), "sm_90a");
+    for (int64_t rows : {4, 128, 132})
+      check(*kernel, c.operands(rows), c.tolerance());
+  }
+}
+
 TEST_P(GpuLinear, MultiplyAddsMatchOnRaggedShapes) {
   for (LinearCase c : {f32Case(8, 16), f32Case(40, 24, "bf16"), f32Case(96, 80), f32Case(33, 37),
                        f32Case(36, 39, "bf16"), f32Case(128, 588, "bf16")})

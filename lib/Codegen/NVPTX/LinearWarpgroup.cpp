@@ -1,0 +1,140 @@
+// The tile of LinearTensorCore.cpp by one warpgroup, transposed: the weights are the A operand, in
+// registers, since no layout of shared memory that the B operand can have is that of a panel; the
+// input is B, in the rows that the pipeline leaves. A warp has one panel of the tile, in two
+// instructions of 16 of its columns each, for all rows of the tile.
+
+#include "LinearManyRows.h"
+
+#include "LinearOutput.h"
+#include "LinearPipeline.h"
+#include "WarpgroupMultiply.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::qvl {
+namespace {
+
+constexpr int64_t kDepth = 16;    // k of an instruction
+constexpr int64_t kParts = 2;     // instructions for the columns of a panel
+constexpr int64_t kPatchRows = 8; // rows whose operands are under way together
+
+class WarpgroupTile {
+public:
+  WarpgroupTile(BlockFrame &frame, const Projection &projection, const LinearTile &tile)
+      : frame(frame), b(frame.builder()), projection(projection), tile(tile),
+        pipeline(frame, projection, tile), columns(pipeline.panels().columns()),
+        group(quotient(b, frame.lane(), 4)), inGroup(remainder(b, frame.lane(), 4)) {}
+  void emit();
+
+private:
+  void addStage(Value stage, int64_t depth, MutableArrayRef<Value> sums);
+  SmallVector<Value> loadWords(Value stage, Value quad, Value place, int64_t line, int64_t count);
+  void loadLine(Value stage, int64_t line, SmallVector<Value> (&operands)[kParts]);
+  SmallVector<Value> rowSums(ArrayRef<Value> sums, int64_t row);
+  void storeRows(ArrayRef<Value> sums, int64_t firstRow);
+
+  BlockFrame &frame;
+  ImplicitLocOpBuilder &b;
+  const Projection &projection;
+  const LinearTile &tile;
+  LinearPipeline pipeline;
+  PanelColumns columns;
+  Value group, inGroup; // g and c of the fragments: lane / 4 and lane mod 4
+};
+
+void WarpgroupTile::emit() {
+  SmallVector<Value> sums(kParts * kWarpgroupSums, constantFloat(b, b.getF32Type(), 0.0));
+  sums = pipeline.run(
+      sums,
+      [&](Value stage, int64_t depth, MutableArrayRef<Value> carried) {
+        addStage(stage, depth, carried);
+      },
+      [&] { publishToMultiplies(b); });
+  for (int64_t row = 0; row < kWarpgroupSums / 2; row += kPatchRows)
+    storeRows(sums, row);
+}
+
+/// Values of k behind `depth` are zero in the stage.
+void WarpgroupTile::addStage(Value stage, int64_t depth, MutableArrayRef<Value> sums) {
+  SmallVector<SmallVector<Value>> operands;
+  for (int64_t k = 0; k < depth; k += kDepth) {
+    SmallVector<Value> parts[kParts];
+    loadLine(stage, k / 2, parts); // a line holds two k
+    loadLine(stage, k / 2 + kDepth / 4, parts);
+    operands.append(std::begin(parts), std::end(parts));
+  }
+  beginMultiplies(b);
+  Value rows = columnDescriptor(b, stage);
+  for (auto [number, operand] : llvm::enumerate(operands))
+    startMultiplyAdd(b, operand, advanceDescriptor(b, rows, number / kParts * kDepth * 2),
+                     sums.slice(number % kParts * kWarpgroupSums, kWarpgroupSums));
+  waitForMultiplies(b, sums);
+}
+
+/// `count` words of line `line` + c of the warp's panel, from byte `place` of a quad on.
+SmallVector<Value> WarpgroupTile::loadWords(Value stage, Value quad, Value place, int64_t line,
+                                            int64_t count) {
+  Value offset = pipeline.panelOffset(frame.warp(), sum(b, inGroup, line), quad);
+  Value pointer = elementPointer(b, b.getI8Type(), stage, sum(b, offset, place));
+  Value loaded = load(b, VectorType::get({count}, b.getI32Type()), pointer, 4 * count);
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < count; ++i)
+    words.push_back(vector::ExtractOp::create(b, loaded, i));
+  return words;
+}
+
+/// Appends the words of two columns of a line to each operand: of neighbouring columns, or of the
+/// same two columns of each weight.
+void WarpgroupTile::loadLine(Value stage, int64_t line, SmallVector<Value> (&operands)[kParts]) {
+  if (!columns.interleave > 0) {
+    SmallVector<Value> quad = loadWords(stage, group, constantIndex(b, 0), line, 4);
+    operands[0].append({quad[0], quad[1]});
+    operands[1].append({quad[2], quad[3]});
+    return;
+  }
+  Value half = product(b, remainder(b, group, 2), kQuadBytes / 2);
+  Value pair = product(b, quotient(b, group, 2), 2);
+  for (int64_t weight = 0; weight < kParts; ++weight)
+    operands[weight].append(
+        loadWords(stage, columns.laneQuad(b, sum(b, pair, weight)), half, line, 2));
+}
+
+/// The vectors of a patch for row `row` of the lane: row 2j + e is row 8j + 2c + e of the tile.
+SmallVector<Value> WarpgroupTile::rowSums(ArrayRef<Value> sums, int64_t row) {
+  SmallVector<Value> elements;
+  for (int64_t part = 0; part < kParts; ++part)
+    for (int64_t column : {0, 2})
+      elements.push_back(sums[part * kWarpgroupSums + row / 2 * 4 + column + row % 2]);
+  auto vector = [&](ArrayRef<Value> values) -> Value {
+    auto type = VectorType::get({static_cast<int64_t>(values.size())}, b.getF32Type());
+    return vector::FromElementsOp::create(b, type, values);
+  };
+  ArrayRef<Value> all(elements);
+  if (columns.interleave > 0)
+    return {vector(all.take_front(2)), vector(all.drop_front(2))};
+  return {vector(all)};
+}
+
+void WarpgroupTile::storeRows(ArrayRef<Value> sums, int64_t firstRow) {
+  int64_t width = 4 / columns.weights;
+  Value column = sum(b, product(b, frame.warp(), columns.perPanel()), product(b, group, width));
+  OutputPatch patch{{}, sum(b, product(b, frame.columnTile(), tile.columns), column), width, {}};
+  Value start = sum(b, frame.rowBegin(), product(b, inGroup, 2));
+  for (int64_t row = firstRow; row < firstRow + kPatchRows; ++row) {
+    patch.rows.push_back(sum(b, start, row / 2 * 8 + row % 2));
+    patch.sums.push_back(rowSums(sums, row));
+  }
+  LinearOutput(frame, projection).store(patch);
+}
+
+} // namespace
+
+bool isWarpgroupTile(const Projection &projection, const LinearTile &tile) {
+  return tile.rows == kWarpgroupColumns && tile.panels == 4 && projection.weights.size() == 1;
+}
+
+void emitWarpgroupTile(BlockFrame &frame, const Projection &projection, const LinearTile &tile) {
+  WarpgroupTile(frame, projection, tile).emit();
+}
+
+} // namespace mlir::qvl
