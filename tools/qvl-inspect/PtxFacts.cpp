@@ -93,6 +93,13 @@ std::size_t blockEnd(std::string_view text, std::size_t open) {
   return text.size();
 }
 
+/// "dyn" of ".extern .shared .align 1024 .b8 dyn[];".
+std::string_view declaredName(absl::string_view line) {
+  const absl::string_view front = line.substr(0, line.find_first_of("[;"));
+  const absl::string_view name = front.substr(front.find_last_of(' ') + 1);
+  return {name.data(), name.size()};
+}
+
 } // namespace
 
 PtxFacts readPtx(std::string_view text) {
@@ -127,13 +134,18 @@ std::string extractKernel(std::string_view module, std::string_view name) {
   if (entry == module.npos)
     return "";
   const std::size_t begin = module.rfind('\n', entry) + 1; // 0 on the first line
+  const std::string_view kernel =
+      module.substr(begin, blockEnd(module, module.find('{', entry)) - begin);
   std::string found;
-  for (const absl::string_view line : absl::StrSplit(absl::string_view(module.data(), begin), '\n'))
-    for (const absl::string_view directive : {".version", ".target", ".address_size", ".extern"})
+  for (const absl::string_view line :
+       absl::StrSplit(absl::string_view(module.data(), begin), '\n')) {
+    for (const absl::string_view directive : {".version", ".target", ".address_size"})
       if (absl::StartsWith(line, directive))
         absl::StrAppend(&found, line, "\n");
-  const std::size_t end = blockEnd(module, module.find('{', entry));
-  return absl::StrCat(found, std::string(module.substr(begin, end - begin)), "\n");
+    if (absl::StartsWith(line, ".extern") && kernel.find(declaredName(line)) != kernel.npos)
+      absl::StrAppend(&found, line, "\n");
+  }
+  return absl::StrCat(found, std::string(kernel), "\n");
 }
 
 } // namespace qvlinspect

@@ -19,7 +19,7 @@ struct PtxFacts {
 /// Reads the text of one kernel, as ptxText() gives it.
 PtxFacts readPtx(std::string_view text);
 
-/// The text of kernel `name` inside a module: version, target and declarations, then the kernel.
+/// The text of kernel `name` inside a module: version, target, the declarations it uses, the kernel.
 /// Empty when the module has no such kernel.
 std::string extractKernel(std::string_view module, std::string_view name);
 
