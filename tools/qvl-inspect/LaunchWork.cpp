@@ -136,8 +136,9 @@ double WorkCounter::operandBytes(const qvlfmt::Command &command,
     const bool attends = reads(command, "block_table");
     return cacheRow() * (attends && decode ? static_cast<double>(workload.contextTokens) : rows);
   }
-  // Of the pool of features only the rows of the call are read.
-  if (operand.kind() == BufferKind::Argument && viewOf(operand.name()) == "features")
+  // Of the pool of features, and of what is gathered from, only as many rows as there are results.
+  if ((operand.kind() == BufferKind::Argument && viewOf(operand.name()) == "features") ||
+      kernel.starts_with("gather_rows"))
     return std::min(1.0, rows / dim(operand, 0)) * bytesOf(operand);
   return bytesOf(operand);
 }
