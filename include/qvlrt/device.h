@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,7 +45,8 @@ struct DeviceLimits {
 struct DeviceMemoryReport {
   std::uint64_t allocated = 0; // allocations that live, and committed parts of reservations
   std::uint64_t peak = 0;      // the largest value `allocated` ever had
-  std::uint64_t available = 0; // bytes that can still be had, as far as the device knows
+  /// Bytes that can still be had; not set when the device cannot tell.
+  std::optional<std::uint64_t> available;
 };
 
 /// The kernels of one target, loaded on a device. Dies before its device.

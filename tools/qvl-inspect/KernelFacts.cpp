@@ -2,12 +2,12 @@
 #include "KernelFacts.h"
 
 #include "Names.h"
+#include "PtxFacts.h"
 #include "lib/Runtime/Core/FlatbufferViews.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 
 #include <set>
 
@@ -67,37 +67,14 @@ std::vector<std::string> chosenSets(const qvlfmt::Target &target, qvlrt::CpuFeat
   return sets;
 }
 
-/// The end of the block that opens at `open`, behind its brace; the end of the text when it does
-/// not close.
-static std::size_t blockEnd(std::string_view text, std::size_t open) {
-  std::size_t depth = 0;
-  for (std::size_t i = open; i < text.size(); ++i) {
-    depth += text[i] == '{';
-    if (text[i] == '}' && --depth == 0)
-      return i + 1;
-  }
-  return text.size();
-}
-
 std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel) {
   if (viewOf(target.name()) != "cuda" || countOf(kernel.variants()) == 0)
     return "";
   const auto *bytes = target.objects()->Get(kernel.variants()->Get(0)->object())->bytes();
   if (!bytes)
     return "";
-  const std::string_view text(reinterpret_cast<const char *>(bytes->data()), bytes->size());
-  const std::size_t entry = text.find(absl::StrCat(".entry ", kernel.name()->c_str(), "("));
-  if (entry == text.npos)
-    return "";                                           // a cubin
-  const std::size_t begin = text.rfind('\n', entry) + 1; // 0 on the first line
-  std::string found;
-  for (const absl::string_view line :
-       absl::StrSplit(absl::string_view(text.data(), begin), absl::ByChar('\n')))
-    if (absl::StartsWith(line, ".version") || absl::StartsWith(line, ".target") ||
-        absl::StartsWith(line, ".address_size"))
-      absl::StrAppend(&found, line, "\n");
-  const std::size_t end = blockEnd(text, text.find('{', entry));
-  return absl::StrCat(found, std::string(text.substr(begin, end - begin)), "\n");
+  return extractKernel({reinterpret_cast<const char *>(bytes->data()), bytes->size()},
+                       viewOf(kernel.name()));
 }
 
 std::string kernelText(const qvlfmt::Target &target, std::uint32_t number,

@@ -1,4 +1,5 @@
 // qvl-inspect: prints what a `.qvl` artifact contains (contract C6). Runs none of its code.
+#include "CostReport.h"
 #include "JsonDescription.h"
 #include "KernelFacts.h"
 #include "Names.h"
@@ -42,6 +43,8 @@ struct Options {
   std::string kernel;
   bool verify = false;
   bool json = false;
+  bool cost = false;
+  Workload workload;
 };
 
 int reportError(const absl::Status &status) {
@@ -69,12 +72,27 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
                                        "Facts of one kernel: operands, launches, and its PTX");
   CLI::Option *verify = app.add_flag("--verify", options.verify,
                                      "Check the checksum of every weight; names the first bad one");
+  CLI::Option *cost = app.add_flag(
+      "--cost", options.cost, "Predicted times on GPUs of the target cuda, or of one kernel of it");
+  cost->excludes(program)->excludes(verify);
+  const auto size = [&](const char *name, std::int64_t &value, const char *help) {
+    app.add_option(name, value, help)
+        ->type_name("N")
+        ->needs(cost)
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
+  };
+  size("--prompt-tokens", options.workload.promptTokens,
+       "Prompt of the costs, media included [1024]");
+  size("--context-tokens", options.workload.contextTokens,
+       "Tokens before the one that is decoded [2048]");
+  size("--picture-height", options.workload.pictureHeight, "Pixels of its picture [1092]");
+  size("--picture-width", options.workload.pictureWidth, "Pixels of its picture [1092]");
   app.add_option("--target", options.target,
                  "Of several targets the one whose program or kernel is meant (cpu, cuda)")
       ->type_name("NAME");
   program->type_name("NAME")->excludes(kernel)->excludes(verify);
   kernel->type_name("NAME")->excludes(verify);
-  app.add_flag("--json", options.json, "Print one JSON object instead of the text");
+  app.add_flag("--json", options.json, "Print one JSON object instead of the text")->excludes(cost);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success &help) {
@@ -152,6 +170,8 @@ absl::StatusOr<std::string> inspect(const Options &options) {
   QVLRT_ASSIGN_OR_RETURN(const std::unique_ptr<qvlrt::Module> module,
                          qvlrt::Module::open(options.artifact));
   QVLRT_ASSIGN_OR_RETURN(const qvlrt::CpuFeatures features, qvlrt::processFeatures());
+  if (options.cost)
+    return costReport(*module, options.workload, options.kernel);
   if (!options.program.empty())
     return showProgram(*module, options);
   if (!options.kernel.empty())

@@ -230,7 +230,7 @@ void OptionTable::declareMachine() {
   })->type_name("NAME");
   path("--cuda-driver", options.cudaDriver, "CUDA driver library to load", "PATH");
   text("--cuda-graphs",
-       "on or off: launch the work of a generated token as one graph; answers are the same [on]",
+       "Launch the work of a token on a GPU as one graph; answers are the same [on]",
        [this](const std::string &value) {
          if (value != "on" && value != "off")
            throw CLI::ValidationError("--cuda-graphs", "'" + value + "' is neither on nor off");

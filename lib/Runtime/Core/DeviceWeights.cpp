@@ -27,12 +27,12 @@ static std::vector<bool> usedWeights(const qvlfmt::Target &target, std::uint32_t
 }
 
 absl::Status DeviceWeights::checkRoom(std::uint64_t bytes) const {
-  const std::uint64_t available = device.memory().available;
-  if (device.limits().hostAddressable || bytes <= available)
+  const std::optional<std::uint64_t> available = device.memory().available;
+  if (device.limits().hostAddressable || bytes <= available.value_or(bytes))
     return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
       "out of memory: the weights need ", bytes, " bytes on ", device.description(), ", ",
-      available, " are free, ", bytes - available, " are missing; use --device=cpu"));
+      *available, " are free, ", bytes - *available, " are missing; use --device=cpu"));
 }
 
 absl::Status DeviceWeights::load(const Module &module, const qvlfmt::Target &target) {

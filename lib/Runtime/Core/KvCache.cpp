@@ -97,8 +97,8 @@ absl::Status KvCache::take(std::int64_t count, std::vector<std::int32_t> &taken)
 }
 
 std::string KvCache::noRoom(std::int64_t count) const {
-  const std::int64_t fitting =
-      committed + static_cast<std::int64_t>(device.memory().available / pages.pageBytes());
+  const std::uint64_t available = device.memory().available.value_or(0);
+  const std::int64_t fitting = committed + static_cast<std::int64_t>(available / pages.pageBytes());
   std::string text = absl::StrCat("; the KV cache has ", committed, " pages and needs ", count,
                                   " more of ", pages.pageBytes(), " bytes");
   if (fitting > 0)

@@ -249,11 +249,13 @@ struct CallsOfAnAnswer {
 };
 
 /// An answer from the opening of the device to its closing.
-absl::Status wholeAnswer(const Module &module, CallsOfAnAnswer &calls) {
+absl::Status wholeAnswer(const Module &module, CallsOfAnAnswer &calls, bool profiled = false) {
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, openSimulatedDevice());
   QVLRT_ASSIGN_OR_RETURN(
       std::unique_ptr<Session> session,
       Session::create(module, *device, {.prefillChunk = 4, .kvMemory = {}, .maxContext = {}}));
+  std::vector<ProgramRun> runs;
+  session->profileInto(profiled ? &runs : nullptr);
   const Tokenizer tokenizer = *Tokenizer::create(module.tokenizer());
   GenerationOptions generation = defaultGeneration(*session);
   generation.stop.maxNewTokens = 5;
@@ -287,6 +289,30 @@ TEST_P(CudaFaultsOfAnAnswer, AreOneErrorEach) {
   EXPECT_LE(answers, calls.harmless);
   EXPECT_OK(wholeAnswer(*module, ignored));
 }
+/// Messages of answers of which one driver call each failed, as a kernel makes it fail.
+std::string failuresOfKernels(bool profiled) {
+  std::unique_ptr<Module> module = openArtifact(twoTargetArtifact());
+  CallsOfAnAnswer calls, ignored;
+  EXPECT_OK(wholeAnswer(*module, calls, profiled));
+  std::string messages;
+  for (std::uint64_t call = 1; call <= calls.all; ++call) {
+    ScopedVariable failing("QVL_PTXSIM_FAIL", absl::StrCat(call, ":719"));
+    absl::StrAppend(&messages, wholeAnswer(*module, ignored, profiled).message(), "\n");
+  }
+  return messages;
+}
+
+TEST(CudaFaultsOfKernels, NameTheProgramAndInAProfileTheKernel) {
+  const std::string plain = failuresOfKernels(/*profiled=*/false);
+  EXPECT_NE(plain.find("\ndecode: cuStreamSynchronize failed: CUDA_ERROR_LAUNCH_FAILED"),
+            plain.npos);
+  EXPECT_NE(plain.find("; a run with --profile=FILE waits for each kernel"), plain.npos);
+  const std::string profiled = failuresOfKernels(/*profiled=*/true);
+  EXPECT_NE(
+      profiled.find("\ndecode: command 0 (step.0): tiny_language: cuStreamSynchronize failed"),
+      profiled.npos);
+}
+
 INSTANTIATE_TEST_SUITE_P(, CudaFaultsOfAnAnswer,
                          testing::Values(2 /*OUT_OF_MEMORY*/, 214 /*ECC_UNCORRECTABLE*/,
                                          700 /*ILLEGAL_ADDRESS*/, 719 /*LAUNCH_FAILED*/));

@@ -30,10 +30,11 @@ absl::Status CudaMemory::outOfMemory(const absl::Status &status, std::string_vie
                                      std::uint64_t bytes) const {
   if (!absl::IsResourceExhausted(status))
     return because(status, what);
-  const std::uint64_t available = report().available;
-  return because(status,
-                 absl::StrCat("out of memory: ", std::string(what), ", ", available, " are free, ",
-                              bytes - std::min(bytes, available), " are missing"));
+  std::string text = absl::StrCat("out of memory: ", std::string(what));
+  if (const std::optional<std::uint64_t> available = report().available)
+    absl::StrAppend(&text, ", ", *available, " are free, ", bytes - std::min(bytes, *available),
+                    " are missing");
+  return because(status, text);
 }
 
 absl::StatusOr<DeviceRange> CudaMemory::allocate(std::uint64_t bytes) {

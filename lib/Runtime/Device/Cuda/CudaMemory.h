@@ -23,7 +23,6 @@ public:
   absl::Status commit(DeviceRange reservation, std::uint64_t offset, std::uint64_t bytes);
   void release(DeviceRange reservation, std::uint64_t committed);
 
-  /// A driver that does not say what is free counts as full.
   DeviceMemoryReport report() const;
 
 private:
