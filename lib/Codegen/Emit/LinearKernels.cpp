@@ -16,20 +16,15 @@ bool isSupportedPanel(PanelAttr panel) {
   return panel.getN() == kPanelColumns && (singles || pairs);
 }
 
-/// Rows of two weights come apart inside pairs of vectors, so a block of them must fit the
-/// narrowest.
-constexpr int64_t kMostInterleavedRows = 8;
-
 /// The stored form of the weight operand, which holds `count` weights; null after an error at the
 /// kernel function.
 PanelAttr weightPanel(func::FuncOp kernel, Operation *op, Value weight, int64_t count) {
   auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weight));
-  bool fits = panel && (panel.getInterleave() > 0) == (count == 2) &&
-              panel.getInterleave() <= kMostInterleavedRows;
+  bool fits = panel && (panel.getInterleave() > 0) == (count == 2);
   if (fits && isSupportedPanel(panel))
     return panel;
   kernel.emitError() << op->getName() << " needs "
-                     << (count == 2 ? "two weights interleaved by at most 8 rows" : "a weight")
+                     << (count == 2 ? "two interleaved weights" : "a weight")
                      << " in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k";
   return nullptr;
 }
@@ -42,12 +37,12 @@ LogicalResult checkVector(func::FuncOp kernel, Operation *op, Value vector, Stri
   return kernel.emitError() << op->getName() << " needs its " << role << " stored flat in f32";
 }
 
-Projection plainProjection(const KernelOperands &operands, Value input, Value weight, Value result,
-                           PanelAttr panel) {
+Projection plainProjection(const KernelOperands &operands, Value input, Value weight,
+                           Value result) {
   auto columns = [](Value v) { return cast<RankedTensorType>(v.getType()).getDimSize(1); };
   return {columns(input),
           columns(result),
-          panel,
+          cast<PanelAttr>(encodingOf(weight)),
           operands.buffer(input),
           operands.buffer(weight),
           operands.resultBuffer(0),
@@ -67,9 +62,8 @@ LogicalResult checkOperands(func::FuncOp kernel, FusedLinearOp op) {
   return success();
 }
 
-Projection linearProjection(LinearOp op, PanelAttr panel, const KernelOperands &operands) {
-  Projection projection =
-      plainProjection(operands, op.getInput(), op.getWeight(), op.getResult(), panel);
+Projection linearProjection(LinearOp op, const KernelOperands &operands) {
+  Projection projection = plainProjection(operands, op.getInput(), op.getWeight(), op.getResult());
   if (op.getBias())
     projection.operands.push_back(
         {operands.buffer(op.getBias()), Float32Type::get(op.getContext()), /*perElement=*/false});
@@ -79,9 +73,8 @@ Projection linearProjection(LinearOp op, PanelAttr panel, const KernelOperands &
   return projection;
 }
 
-Projection fusedProjection(FusedLinearOp op, PanelAttr panel, const KernelOperands &operands) {
-  Projection projection =
-      plainProjection(operands, op.getInput(), op.getWeight(), op.getResult(), panel);
+Projection fusedProjection(FusedLinearOp op, const KernelOperands &operands) {
+  Projection projection = plainProjection(operands, op.getInput(), op.getWeight(), op.getResult());
   for (Value operand : op.getEpilogueOperands()) {
     bool perElement = cast<RankedTensorType>(operand.getType()).getRank() == 2;
     // Vectors are stored in f32, whatever their logical type.
@@ -123,9 +116,8 @@ LogicalResult checkProjection(func::FuncOp kernel) {
 Projection projectionOf(func::FuncOp kernel, const KernelOperands &operands) {
   Operation *op = kernelOp(kernel);
   if (auto fused = dyn_cast<FusedLinearOp>(op))
-    return fusedProjection(fused, cast<PanelAttr>(encodingOf(fused.getWeight())), operands);
-  auto linear = cast<LinearOp>(op);
-  return linearProjection(linear, cast<PanelAttr>(encodingOf(linear.getWeight())), operands);
+    return fusedProjection(fused, operands);
+  return linearProjection(cast<LinearOp>(op), operands);
 }
 
 LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {

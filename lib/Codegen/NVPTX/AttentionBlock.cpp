@@ -2,15 +2,14 @@
 
 #include "../Emit/Loops.h"
 #include "AsyncCopy.h"
+#include "AttentionCopy.h"
 #include "AttentionVectors.h"
 #include "WarpInstructions.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
-#include <bit>
 #include <limits>
-#include <optional>
 
 namespace mlir::qvl {
 namespace {
@@ -57,14 +56,6 @@ AttentionBlock::AttentionBlock(BlockFrame &frame, const AttentionMemory &memory,
     frame.function()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(3));
 }
 
-/// The lines of a tile in global memory: the first `count` exist.
-struct AttentionBlock::CopiedLines {
-  Value memory;
-  Value count;
-  int64_t stride; // elements from one line to the next, if all the same
-  std::optional<LineOffset> offset = std::nullopt; // of a line, else
-};
-
 /// Lines of a warp are neighbours, and eight groups of lanes take one of each half.
 Value AttentionBlock::line(int64_t i) {
   Value thread = recomputed(b, frame.thread());
@@ -78,62 +69,14 @@ Value AttentionBlock::laneInLine() {
 }
 
 void AttentionBlock::copyQueries(Value query, Value count, LineOffset offset) {
-  copyTile(memory.queries, 0, {query, count, 0, offset});
+  copyHeads(frame, memory.queries, 0, {query, count, 0, offset});
   commitCopies(b);
 }
 
 /// Starts to copy the keys, or the values, of [first, end) or as many as a tile holds.
 void AttentionBlock::copyKeys(const KeysInMemory &block, bool values, Value first, Value end) {
-  copyTile(memory.keys, values ? memory.valuesAt() : memory.keysAt(),
-           {values ? block.values : block.keys, difference(b, end, first), block.stride});
-}
-
-/// Pieces of all lines, in columns of a power of two of them: addresses of a thread then differ by
-/// constants.
-void AttentionBlock::copyTile(const HeadTile &tile, int64_t sharedAt, const CopiedLines &lines) {
-  int64_t pieces = tile.paddedHeadDim() * tile.elementBytes / tile.copyBytes(); // of a line
-  int64_t width;
-  for (int64_t first = 0; first < pieces; first += width) {
-    width = std::min<int64_t>(std::bit_floor<uint64_t>(pieces - first), kWarpLanes);
-    copyColumns(tile, first, width, sharedAt, lines);
-  }
-}
-
-/// Pieces [first, first + width) of all lines, as many lines at a time as there are threads. Eight
-/// neighbouring threads write to different groups of banks: lines of the same eight are taken
-/// `width` apart, and lines begin an odd number of pieces apart.
-void AttentionBlock::copyColumns(const HeadTile &tile, int64_t first, int64_t width,
-                                 int64_t sharedAt, const CopiedLines &lines) {
-  int64_t bytes = tile.copyBytes(), pieceElements = bytes / tile.elementBytes;
-  Value thread = recomputed(b, frame.thread()); // lines and places are cheaper than registers
-  Value line = quotient(b, thread, width);
-  if (int64_t apart = 8 / width; apart > 1)
-    line = sum(b, roundDown(b, line, 8),
-               sum(b, product(b, remainder(b, line, apart), width),
-                   remainder(b, quotient(b, line, apart), width)));
-  Value column = product(b, sum(b, remainder(b, thread, width), first), pieceElements);
-  Value place = sum(b, product(b, line, tile.pitch()), product(b, column, tile.elementBytes));
-  Value shared = bytesBehind(b, frame.shared(sharedAt), place);
-  Value limit = narrowed(b, lines.count), lineNumber = narrowed(b, line);
-  if ((first + width) * pieceElements > tile.headDim) { // padding has no lines to copy
-    Value inHead = isBelow(b, column, constantIndex(b, tile.headDim));
-    limit = arith::SelectOp::create(b, inHead, limit, constantWord(b, 0));
-  }
-  Type type = b.getIntegerType(8 * tile.elementBytes);
-  Value source = elementPointer(b, type, lines.memory, column);
-  if (!lines.offset)
-    source = elementPointer(b, type, source, product(b, line, lines.stride));
-  for (int64_t start = 0; start < kQueryLines; start += kAttentionThreads / width) {
-    Value left = arith::SubIOp::create(b, limit, constantWord(b, start));
-    Value present = isBelow(b, lineNumber, left);
-    Value sourceBytes =
-        arith::SelectOp::create(b, present, constantWord(b, bytes), constantWord(b, 0));
-    Value lineSource = lines.offset
-                           ? elementPointer(b, type, source, (*lines.offset)(sum(b, line, start)))
-                           : elementPointer(b, type, source, start * lines.stride);
-    copyAsync(b, elementPointer(b, b.getI8Type(), shared, start * tile.pitch()), lineSource, bytes,
-              sourceBytes);
-  }
+  copyHeads(frame, memory.keys, values ? memory.valuesAt() : memory.keysAt(),
+            {values ? block.values : block.keys, difference(b, end, first), block.stride});
 }
 
 void AttentionBlock::begin() {

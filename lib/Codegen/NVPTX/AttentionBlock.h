@@ -58,10 +58,6 @@ public:
 private:
   Value laneInLine(); // t
   Value scalar(double value) { return constantFloat(b, b.getF32Type(), value); }
-  struct CopiedLines;
-  void copyTile(const HeadTile &tile, int64_t sharedAt, const CopiedLines &lines);
-  void copyColumns(const HeadTile &tile, int64_t first, int64_t width, int64_t sharedAt,
-                   const CopiedLines &lines);
   void copyKeys(const KeysInMemory &block, bool values, Value first, Value end);
   LineValues maskedScores(LineValues scores, Value first, const LineRanges &ranges);
   void keepInRange(LineValues &scores, Value first, const LineRanges &ranges);

@@ -12,7 +12,7 @@ void emitTile(BlockFrame &frame, const Projection &projection, const LinearTile 
               bool hasWarpgroups) {
   switch (tile.form) {
   case LinearForm::ManyRows:
-    if (hasWarpgroups && isWarpgroupTile(projection, tile))
+    if (hasWarpgroups && isWarpgroupTile(tile))
       return emitWarpgroupTile(frame, projection, tile);
     return emitTensorCoreTile(frame, projection, tile);
   case LinearForm::ManyRowsFma:
@@ -24,21 +24,12 @@ void emitTile(BlockFrame &frame, const Projection &projection, const LinearTile 
   }
 }
 
-/// Lanes read quads of columns: two weights must take turns in blocks of two quads.
-constexpr int64_t kInterleavedRows = 8;
-
-LogicalResult checkInterleave(func::FuncOp kernel) {
-  auto fused = dyn_cast<FusedLinearOp>(kernelOp(kernel));
-  if (!fused || fused.getWeightCount() == 1 ||
-      cast<PanelAttr>(encodingOf(fused.getWeight())).getInterleave() == kInterleavedRows)
-    return success();
-  return kernel.emitError() << fused->getName() << " needs two weights interleaved by "
-                            << kInterleavedRows << " rows on GPUs";
-}
-
 LogicalResult emitKernel(func::FuncOp kernel) {
-  if (failed(checkProjection(kernel)) || failed(checkInterleave(kernel)))
+  if (failed(checkProjection(kernel)))
     return failure();
+  int64_t block = linearPanel(kernel).getInterleave();
+  if (block != 0 && block != kPairBlock)
+    return kernel.emitError() << "weights that take turns need blocks of " << kPairBlock << " rows";
   FailureOr<TileGrid> grid = tileGrid(kernel, TargetKind::Cuda);
   if (failed(grid))
     return failure();

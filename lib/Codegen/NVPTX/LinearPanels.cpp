@@ -16,13 +16,8 @@ Value bitTimes(ImplicitLocOpBuilder &b, Value number, int64_t bit, int64_t facto
 
 } // namespace
 
-PanelColumns PanelColumns::of(PanelAttr panel) {
-  int64_t interleave = panel ? panel.getInterleave() : 0;
-  return {interleave > 0 ? 2 : 1, interleave};
-}
-
 Value PanelColumns::laneQuad(ImplicitLocOpBuilder &b, Value n) const {
-  if (interleave == 0)
+  if (!arePairs)
     return n;
   // Blocks of two quads take turns: the lowest two bits of the number change places.
   Value high = product(b, quotient(b, n, 4), 4);
@@ -31,12 +26,13 @@ Value PanelColumns::laneQuad(ImplicitLocOpBuilder &b, Value n) const {
 
 TilePanels::TilePanels(ImplicitLocOpBuilder &b, const Projection &projection,
                        const LinearTile &tile, Value columnTile)
-    : panel(projection.panel), panelColumns(PanelColumns::of(panel)), weight(projection.weight),
-      panelCount(panel.getPadN() / panel.getN()), firstPanel(product(b, columnTile, tile.panels)) {}
+    : panel(projection.panel), panelColumns(panel), weight(projection.weight),
+      firstPanel(product(b, columnTile, tile.panels)) {}
 
 Value TilePanels::lines(ImplicitLocOpBuilder &b, Value slot) const {
-  Value number = minimum(b, sum(b, firstPanel, slot), constantIndex(b, panelCount - 1));
-  Value offset = product(b, number, panel.getN() * panel.getPadK());
+  Value last = constantIndex(b, panel.getPadN() / panel.getN() - 1);
+  Value offset =
+      product(b, minimum(b, sum(b, firstPanel, slot), last), panel.getN() * panel.getPadK());
   return elementPointer(b, panel.getElement(), weight, offset);
 }
 

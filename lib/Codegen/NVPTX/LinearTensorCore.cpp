@@ -127,17 +127,17 @@ Value TensorCoreTile::quadVector(ArrayRef<Value> sums, int64_t block, int64_t ha
 /// A row's vectors of a patch, one for each weight.
 SmallVector<Value> TensorCoreTile::rowSums(ArrayRef<Value> sums, int64_t block, int64_t half,
                                            int64_t panel) {
-  auto quad = [&](int64_t side) { return quadVector(sums, block, half, panel, side); };
-  if (columns.interleave > 0)
-    return {quad(0), quad(1)};
-  return {vector::ShuffleOp::create(b, quad(0), quad(1),
+  Value even = quadVector(sums, block, half, panel, 0),
+        odd = quadVector(sums, block, half, panel, 1);
+  if (columns.arePairs)
+    return {even, odd};
+  return {vector::ShuffleOp::create(b, even, odd,
                                     llvm::to_vector(llvm::seq<int64_t>(0, 2 * kInstructions)))};
 }
 
 void TensorCoreTile::storePanel(ArrayRef<Value> sums, int64_t panel) {
-  Value number = sum(b, firstPanel, panel);
-  Value column =
-      sum(b, product(b, number, columns.perPanel()), product(b, inGroup, columns.perLane()));
+  Value column = sum(b, product(b, sum(b, firstPanel, panel), columns.perPanel()),
+                     product(b, inGroup, columns.perLane()));
   OutputPatch patch{
       {}, sum(b, product(b, frame.columnTile(), tile.columns), column), columns.perLane(), {}};
   Value row = sum(b, sum(b, frame.rowBegin(), firstRow), group);

@@ -78,10 +78,9 @@ Operand permutation(std::mt19937 &random, int64_t groups) {
 
 std::string LinearCase::text() const {
   std::string n = std::to_string(columns), k = std::to_string(depth);
-  std::string x = tensor("?x" + k, input);
-  std::string w = tensor(std::to_string(epilogue->weights * columns) + "x" + k, weight);
   bool isBf16 = weight == "bf16";
-  std::string y = tensor("?x" + n, result), vector = tensor(n, "f32");
+  std::string x = tensor("?x" + k, input), y = tensor("?x" + n, result), vector = tensor(n, "f32");
+  std::string w = tensor(std::to_string(epilogue->weights * columns) + "x" + k, weight);
   std::string stored = epilogue->weights == 1 ? panelEncoding(columns, depth, isBf16)
                                               : pairEncoding(columns, depth, isBf16);
   std::string arguments = "%x: " + x + ", %w: " + w + stored, operands, operandTypes, region;
@@ -111,13 +110,12 @@ RowCase LinearCase::operands(int64_t rows) const {
   std::mt19937 random(static_cast<uint32_t>(columns * 7919 + depth));
   RowCase c{text(), {}, {{result, {rows, columns}}}, rows};
   c.operands.push_back({{input, {rows, depth}}, uniform(random, rows * depth, input)});
-  int64_t weightRows = epilogue->weights * columns;
+  int64_t weights = epilogue->weights, weightRows = weights * columns;
   Operand w{{weight, {weightRows, depth}, -1}, uniform(random, weightRows * depth, weight)};
   std::vector<float> values(w.values.begin(), w.values.end());
-  if (epilogue->weights == 2)
+  if (weights == 2)
     values = interleave(values, columns, depth);
-  w.stored =
-      packPanels(values, static_cast<int64_t>(values.size()) / depth, depth, weight == "bf16");
+  w.stored = packPanels(values, values.size() / depth, depth, weight == "bf16");
   c.operands.push_back(std::move(w));
   for (int rank : epilogue->ranks) {
     TensorForm form =
