@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Hands every PTX program of test/ptx to ptxas, and with DIR every kernel in it (KERNEL.CHIP.ptx, as qvl-compile writes with
+# Hands every PTX program of test/ptx to ptxas, and every kernel in each DIR (KERNEL.CHIP.ptx, as qvl-compile writes with
 # --dump-kernels-to=DIR): those of sm_80 for sm_80, sm_90 and sm_100, those of sm_90a for sm_90a. Kernels may not spill
 # registers, have a stack or draw a note (C75xx). SKIPPED where ptxas is missing.
-#   tools/ci/ptx-assemble.sh [DIR]
+#   tools/ci/ptx-assemble.sh [DIR...]
 set -euo pipefail
-kernels=${1:+$(realpath "$1")}
+kernels=()
+for directory in "$@"; do
+  kernels+=("$(realpath "$directory")")
+done
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 ptxas=$(command -v ptxas || true)
@@ -34,12 +37,15 @@ check_kernel() {
     echo "ptx-assemble: $file for $arch: $log"
     return 1
   fi
-  printf '%4s registers  %s for %s\n' "$(sed -n 's/.*Used \([0-9]*\) registers.*/\1/p' <<<"$log")" "$(basename "$file")" "$arch"
+  registers=$(sed -n 's/.*Used \([0-9]*\) registers.*/\1/p' <<<"$log")
+  ((registers <= most)) || { most=$registers; largest="$(basename "$file") for $arch"; }
 }
 
-if [[ -n "$kernels" ]]; then
+for directory in ${kernels[@]+"${kernels[@]}"}; do
   checked=0
-  for file in "$kernels"/*.ptx; do
+  most=0
+  largest=
+  for file in "$directory"/*.ptx; do
     case "$file" in
       *.sm_80.ptx) archs=(sm_80 sm_90 sm_100) ;;
       *) archs=("$(basename "$file" .ptx | sed 's/.*\.//')") ;;
@@ -49,6 +55,6 @@ if [[ -n "$kernels" ]]; then
       check_kernel "$file" "$arch" || failed=$((failed + 1))
     done
   done
-  echo "ptx-assemble: $checked kernels assembled"
-fi
+  echo "ptx-assemble: $directory: $checked assembled; most registers: $most, $largest"
+done
 ((failed == 0))

@@ -25,8 +25,8 @@ require tools/ci/build.sh
 check tools/ci/lint.sh
 check tools/ci/layering.sh
 check /usr/bin/python3 tools/ci/constraint-ids.py
-check tools/ci/ptx-assemble.sh
 check tools/ci/compile-fixtures.sh build
+check tools/ci/ptx-assemble.sh build/test-artifacts/gpu/kernels build/test-artifacts/gpu-bf16/kernels
 
 echo "== tests"
 summary="$(mktemp)"
