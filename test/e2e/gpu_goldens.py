@@ -35,8 +35,9 @@ class GpuTool(Tool):
         self.options = ["--device=cuda"] + ([f"--cuda-driver={driver}"] if driver else [])
         self.environment = dict(os.environ, **environment)
 
-    def __call__(self, *arguments, **options):
-        return super().__call__(*arguments, *self.options, env=self.environment, **options)
+    def __call__(self, *arguments, timeout=3600, **options):
+        return super().__call__(*arguments, *self.options, env=self.environment, timeout=timeout,
+                                **options)
 
     def report(self, *arguments, **options):
         done = self(*arguments, "--json", **options)

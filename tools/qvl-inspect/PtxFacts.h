@@ -19,8 +19,8 @@ struct PtxFacts {
 /// Reads the text of one kernel, as ptxText() gives it.
 PtxFacts readPtx(std::string_view text);
 
-/// The text of kernel `name` inside a module: version, target, the declarations it uses, the kernel.
-/// Empty when the module has no such kernel.
+/// The text of kernel `name` inside a module: version, target, the declarations it uses, the
+/// kernel. Empty when the module has no such kernel.
 std::string extractKernel(std::string_view module, std::string_view name);
 
 } // namespace qvlinspect

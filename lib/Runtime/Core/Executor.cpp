@@ -18,9 +18,9 @@ using qvlfmt::BufferKind, qvlfmt::CommandKind;
 
 /// Appends one record a command when the caller wants them. Waits for the device around each, so
 /// that times are the command's own.
-class Recorder {
+class CommandTimer {
 public:
-  Recorder(std::vector<CommandRecord> *records, Device &device)
+  CommandTimer(std::vector<CommandRecord> *records, Device &device)
       : records(records), device(device), start(Clock::now()) {}
 
   void begin() {
@@ -75,7 +75,7 @@ private:
                                                 std::span<const DeviceTensor> arguments,
                                                 std::span<const std::uint32_t> order) const;
   absl::Status runCommands(const qvlfmt::Program &program, const MemoryPlan &plan,
-                           std::span<const DeviceRange> buffers, Recorder &recorder);
+                           std::span<const DeviceRange> buffers, CommandTimer &timer);
   absl::Status runLaunch(const qvlfmt::Command &command, const MemoryPlan &plan,
                          std::span<const DeviceRange> buffers);
   absl::Status runCommand(const qvlfmt::Command &command, const MemoryPlan &plan,
@@ -202,13 +202,13 @@ std::string_view ExecutorImpl::commandName(const qvlfmt::Command &command) const
 }
 
 absl::Status ExecutorImpl::runCommands(const qvlfmt::Program &program, const MemoryPlan &plan,
-                                       std::span<const DeviceRange> buffers, Recorder &recorder) {
+                                       std::span<const DeviceRange> buffers, CommandTimer &timer) {
   for (std::uint32_t i = 0; i < countOf(program.commands()); ++i) {
     const qvlfmt::Command &command = *program.commands()->Get(i);
-    recorder.begin();
+    timer.begin();
     absl::Status status = runCommand(command, plan, buffers);
     if (status.ok())
-      status = recorder.end(viewOf(command.label()), commandName(command));
+      status = timer.end(viewOf(command.label()), commandName(command));
     if (!status.ok())
       return absl::Status(status.code(), absl::StrCat(program.name()->c_str(), ": command ", i,
                                                       " (", std::string(viewOf(command.label())),
@@ -232,8 +232,10 @@ absl::StatusOr<std::vector<DeviceTensor>> ExecutorImpl::run(std::uint32_t number
   QVLRT_RETURN_IF_ERROR(growArena(plan->arenaBytes, viewOf(program.name())));
   QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceRange> buffers, bind(planned, *plan, arguments, order));
 
-  Recorder recorder(records, machine);
-  const auto enqueue = [&] { return runCommands(program, *plan, buffers, recorder); };
+  if (records) // what was enqueued before is not the first command's
+    QVLRT_RETURN_IF_ERROR(machine.synchronize());
+  CommandTimer timer(records, machine);
+  const auto enqueue = [&] { return runCommands(program, *plan, buffers, timer); };
   // A replay has no commands that could be timed.
   QVLRT_RETURN_IF_ERROR(replays && !records ? slots[number].run(machine, shapes, buffers, enqueue)
                                             : enqueue());
