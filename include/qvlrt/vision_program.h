@@ -29,6 +29,7 @@ struct VisionLimits {
   std::int64_t patchRow = 0; // columns of pixels
   std::int64_t groupRows =
       4; // rows of a merged group: merge_size^2; "P / 4" above is P / groupRows
+  std::int64_t windowRows = INT64_MAX; // patches of a whole window
 
   static VisionLimits of(const qvlfmt::ModelFacts &facts);
 };

@@ -92,6 +92,7 @@ llvm::Error ArtifactWriter::layOut() {
     entry->shape.assign(weight.shape.begin(), weight.shape.end());
     entry->encoding = std::make_unique<qvlfmt::Encoding>(weight.encoding);
     entry->bytes = *bytes;
+    entry->interleave = static_cast<int32_t>(weight.interleave);
     storedTotal += *bytes;
     metadata.weights.push_back(std::move(entry));
   }

@@ -31,6 +31,11 @@ static FailureOr<qvlfmt::Encoding> encodeEncoding(qvlx::DataOp data) {
                           << " cannot be stored in an artifact";
 }
 
+static int64_t interleaveOf(qvlx::DataOp data) {
+  auto panel = dyn_cast<dialect::PanelAttr>(data.getEncoding());
+  return panel ? panel.getInterleave() : 0;
+}
+
 static FailureOr<std::optional<Recipe>> recipeOf(qvlx::DataOp data) {
   if (!data.getRecipe())
     return std::optional<Recipe>();
@@ -61,7 +66,8 @@ FailureOr<std::vector<DeclaredWeight>> declaredWeights(ModuleOp module) {
                        shape.vec(),
                        *encoding,
                        {sources.begin(), sources.end()},
-                       std::move(*recipe)});
+                       std::move(*recipe),
+                       interleaveOf(data)});
   }
   return weights;
 }

@@ -61,6 +61,10 @@ static llvm::Expected<uint64_t> storedPanelBytes(const WeightDescription &weight
       e.pad_k() % e.k_group() != 0)
     return contradiction(weight, "padded sizes do not cover " + toString(weight.shape) +
                                      " in whole panels");
+  const int64_t pair = 2 * weight.interleave;
+  if (pair < 0 || (pair > 0 && (e.panel_n() % pair != 0 || weight.shape[0] % 2 != 0)))
+    return contradiction(weight, "blocks of " + llvm::Twine(weight.interleave) +
+                                     " rows do not take turns in its panels");
   uint64_t bytes = storedWidth(e.element());
   for (int64_t size : {e.pad_n(), e.pad_k()})
     if (__builtin_mul_overflow(bytes, size, &bytes) || bytes > (uint64_t{1} << 62))
@@ -150,12 +154,20 @@ llvm::Expected<uint64_t> qvl::storedBytes(const WeightDescription &weight) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Sizes of a matrix and its panels, in elements.
+/// Sizes of a matrix and its panels, in elements. A matrix has one part, or two that take turns in
+/// the panels.
 struct PanelShape {
   int64_t columns;   ///< K of the matrix
   int64_t panelRows; ///< n
   int64_t group;     ///< k_group
   int64_t panelSize; ///< n * pad_k
+  int64_t parts;     ///< 1 or 2
+  int64_t blockRows; ///< rows of a part that lie together
+
+  /// Rows of one part in a panel.
+  int64_t partRows() const { return panelRows / parts; }
+  /// The place of row `row` of the first part in its panel.
+  int64_t place(int64_t row) const { return row / blockRows * parts * blockRows + row % blockRows; }
 };
 } // namespace
 
@@ -163,8 +175,9 @@ struct PanelShape {
 /// writes across rows both stay in the first-level cache.
 static constexpr int64_t kTileGroups = 16;
 
-/// Packs `rowCount` <= n rows of `rows` into one zeroed panel [pad_k / group][n][group]. The group
-/// is `Group`, or the shape's where that is 0; a constant one makes the inner loop a single move.
+/// Packs `rowCount` rows of a part into one zeroed panel [pad_k / group][n][group], whose first row
+/// of the part is at `panel`. The group is `Group`, or the shape's where that is 0; a constant one
+/// makes the inner loop a single move.
 template <int64_t Group, typename Source, typename Stored>
 static void packPanel(const Source *rows, int64_t rowCount, const PanelShape &shape,
                       Stored *panel) {
@@ -174,14 +187,15 @@ static void packPanel(const Source *rows, int64_t rowCount, const PanelShape &sh
     const int64_t last = std::min(first + kTileGroups * group, wholeColumns);
     for (int64_t row = 0; row < rowCount; ++row) {
       const Source *source = rows + row * shape.columns;
+      Stored *target = panel + shape.place(row) * group;
       for (int64_t begin = first; begin < last; begin += group)
         for (int64_t column = 0; column < group; ++column)
-          panel[begin * shape.panelRows + row * group + column] = source[begin + column];
+          target[begin * shape.panelRows + column] = source[begin + column];
     }
   }
   for (int64_t row = 0; row < rowCount; ++row)
     for (int64_t column = wholeColumns; column < shape.columns; ++column)
-      panel[wholeColumns * shape.panelRows + row * group + column - wholeColumns] =
+      panel[wholeColumns * shape.panelRows + shape.place(row) * group + column - wholeColumns] =
           rows[row * shape.columns + column];
 }
 
@@ -190,10 +204,11 @@ static void packPanels(const char *rows, int64_t rowCount, const PanelShape &sha
   const auto pack = shape.group == 1   ? packPanel<1, Source, Stored>
                     : shape.group == 2 ? packPanel<2, Source, Stored>
                                        : packPanel<0, Source, Stored>;
-  for (int64_t row = 0; row < rowCount; row += shape.panelRows)
+  const int64_t panelRows = shape.partRows();
+  for (int64_t row = 0; row < rowCount; row += panelRows)
     pack(reinterpret_cast<const Source *>(rows) + row * shape.columns,
-         std::min(shape.panelRows, rowCount - row), shape,
-         reinterpret_cast<Stored *>(panels) + row / shape.panelRows * shape.panelSize);
+         std::min(panelRows, rowCount - row), shape,
+         reinterpret_cast<Stored *>(panels) + row / panelRows * shape.panelSize);
 }
 
 template <typename Source> static void widen(const char *source, int64_t count, char *target) {
@@ -235,25 +250,51 @@ static void convertFlat(DType element, ElementType stored, const char *source, i
 
 using Sink = llvm::function_ref<llvm::Error(llvm::ArrayRef<char>)>;
 
+static PanelShape panelShape(const WeightDescription &weight) {
+  const qvlfmt::Encoding &e = weight.encoding;
+  const bool isPair = weight.interleave > 0;
+  return {.columns = weight.shape[1],
+          .panelRows = e.panel_n(),
+          .group = e.k_group(),
+          .panelSize = e.panel_n() * e.pad_k(),
+          .parts = isPair ? 2 : 1,
+          .blockRows = isPair ? weight.interleave : e.panel_n()};
+}
+
+/// Packs the rows that part `part` of the matrix has in panels [panel, panel + count). `rows` is
+/// room for them.
+static llvm::Error packPart(const WeightDescription &weight, const Recipe &recipe,
+                            RecipeReader &reader, const PanelShape &shape, int64_t part,
+                            int64_t panel, int64_t count, char *rows, char *panels) {
+  const int64_t partRows = weight.shape[0] / shape.parts;
+  const int64_t firstRow = std::min(panel * shape.partRows(), partRows);
+  const int64_t rowCount = std::min(count * shape.partRows(), partRows - firstRow);
+  if (llvm::Error error = reader.read(recipe, part * partRows + firstRow, rowCount, rows))
+    return error;
+  const ElementType stored = weight.encoding.element();
+  const int64_t place = part * shape.blockRows * shape.group;
+  packPanels(recipe.element, stored, rows, rowCount, shape, panels + place * storedWidth(stored));
+  return llvm::Error::success();
+}
+
 static llvm::Error packMatrix(const WeightDescription &weight, const Recipe &recipe,
                               RecipeReader &reader, uint64_t blockBytes, Sink sink) {
   const qvlfmt::Encoding &e = weight.encoding;
-  const PanelShape shape = {weight.shape[1], e.panel_n(), e.k_group(), e.panel_n() * e.pad_k()};
+  const PanelShape shape = panelShape(weight);
   const int64_t panelBytes = shape.panelSize * storedWidth(e.element());
   const int64_t panelCount = e.pad_n() / e.panel_n();
   const int64_t panelsPerBlock =
       std::clamp<int64_t>(blockBytes / panelBytes, 1, std::max<int64_t>(panelCount, 1));
-  const int64_t rowBytes = shape.columns * byteWidth(recipe.element);
-  std::vector<char> rows(panelsPerBlock * shape.panelRows * rowBytes);
+  std::vector<char> rows(panelsPerBlock * shape.partRows() * shape.columns *
+                         byteWidth(recipe.element));
   std::vector<char> panels(panelsPerBlock * panelBytes);
   for (int64_t panel = 0; panel < panelCount; panel += panelsPerBlock) {
     const int64_t count = std::min(panelsPerBlock, panelCount - panel);
-    const int64_t firstRow = std::min(panel * shape.panelRows, weight.shape[0]);
-    const int64_t rowCount = std::min(count * shape.panelRows, weight.shape[0] - firstRow);
-    if (llvm::Error error = reader.read(recipe, firstRow, rowCount, rows.data()))
-      return error;
     std::fill(panels.begin(), panels.end(), 0);
-    packPanels(recipe.element, e.element(), rows.data(), rowCount, shape, panels.data());
+    for (int64_t part = 0; part < shape.parts; ++part)
+      if (llvm::Error error = packPart(weight, recipe, reader, shape, part, panel, count,
+                                       rows.data(), panels.data()))
+        return error;
     if (llvm::Error error = sink({panels.data(), static_cast<size_t>(count * panelBytes)}))
       return error;
   }

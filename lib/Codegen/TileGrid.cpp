@@ -32,7 +32,7 @@ std::optional<TileShape> tileShape(Operation *op) {
         return TileShape{op.getInput(), 0, kLinearRows, linearColumnTiles(op.getWeight())};
       })
       .Case([](FusedLinearOp op) -> Shape {
-        return TileShape{op.getInput(), 0, kLinearRows, linearColumnTiles(op.getWeights().front())};
+        return TileShape{op.getInput(), 0, kLinearRows, linearColumnTiles(op.getWeight())};
       })
       .Case([](AttentionOp op) -> Shape {
         return TileShape{op.getQuery(), 0, kAttentionRows, op.getQuery().getType().getDimSize(1)};

@@ -157,7 +157,8 @@ llvm::Error Compilation::writeArtifactFile() {
     if (!sources)
       return sources.takeError();
     description.weights.push_back({weight.name, Shape(ArrayRef(weight.shape)), weight.encoding,
-                                   std::move(*sources), std::move(weight.recipe)});
+                                   std::move(*sources), std::move(weight.recipe),
+                                   weight.interleave});
   }
   ArtifactWriteOptions writing;
   writing.progress = [&](uint64_t done, uint64_t total) { progress(Phase::Artifact, done, total); };

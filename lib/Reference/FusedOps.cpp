@@ -18,6 +18,15 @@ static FailureOr<Tensor> broadcastRows(FusedLinearOp op, const Tensor &operand, 
   return result;
 }
 
+/// Part `part` of `count` equal ones of the columns.
+static Tensor columnsOf(const Tensor &matrix, int64_t part, int64_t count) {
+  int64_t columns = matrix.shape[1] / count;
+  Tensor result({matrix.rows(), columns});
+  for (int64_t t = 0; t < matrix.rows(); ++t)
+    std::copy_n(matrix.row(t) + part * columns, columns, result.row(t));
+  return result;
+}
+
 FailureOr<Results> reference::evaluateOp(FusedLinearOp op, const Operands &operands) {
   const Tensor &input = operands.tensor(0);
   FailureOr<RowMap> load =
@@ -28,9 +37,10 @@ FailureOr<Results> reference::evaluateOp(FusedLinearOp op, const Operands &opera
     return failure();
   std::vector<Tensor> arguments;
   Tensor loaded = loadRows(input, *load);
-  for (Value weight : op.getWeights())
-    arguments.push_back(
-        project(loaded, *operands.tensorOf(op, weight), nullptr, operands.getPrecision()));
+  Tensor sums =
+      project(loaded, *operands.tensorOf(op, op.getWeight()), nullptr, operands.getPrecision());
+  for (int64_t weight = 0, count = op.getWeightCount(); weight < count; ++weight)
+    arguments.push_back(columnsOf(sums, weight, count));
   for (Value operand : op.getEpilogueOperands()) {
     FailureOr<Tensor> rows = broadcastRows(op, *operands.tensorOf(op, operand), input.rows());
     if (failed(rows))

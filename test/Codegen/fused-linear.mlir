@@ -5,15 +5,22 @@
 // RUN: FileCheck %s --input-file=%t/mapped.v4.s --check-prefix=ASM
 
 /// The region is cloned once for each vector of the tile: scalars become vectors, constants splats,
-/// and ops keep their order. Both weights have accumulators: half the columns of qvl.linear for each.
+/// and ops keep their order. Both weights have accumulators, which come apart into columns of either in front of the
+/// epilogue: eight lanes of one and eight of the other with 16, one vector each with 8.
 // GATED-LABEL: func.func @gated(
 // GATED: scf.for
 // GATED-V4: %[[SUMS:[0-9]+]]:16 = scf.for
 // GATED-V3: %[[SUMS:[0-9]+]]:8 = scf.for
+// GATED: %[[ACC0:.*]] = vector.shuffle %[[SUMS]]#0, %[[SUMS]]#1 [0, 1, 2, 3, 4, 5, 6, 7
+// GATED-V4-SAME: , 16, 17, 18, 19, 20, 21, 22, 23]
+// GATED-V3-SAME: ] : vector<8xf32>
+// GATED: %[[ACC1:.*]] = vector.shuffle %[[SUMS]]#0, %[[SUMS]]#1 [8, 9, 10, 11, 12, 13, 14, 15
+// GATED: %[[ACC2:.*]] = vector.shuffle %[[SUMS]]#2, %[[SUMS]]#3
+// GATED: %[[ACC3:.*]] = vector.shuffle %[[SUMS]]#2, %[[SUMS]]#3
 // GATED: %[[B0:.*]] = llvm.load %{{.*}} : !llvm.ptr -> vector<[[L:16|8]]xf32>
 // GATED: %[[B1:.*]] = llvm.load %{{.*}} : !llvm.ptr -> vector<[[L]]xf32>
-// GATED: %[[G:.*]] = arith.addf %[[SUMS]]#0, %[[B0]] : vector<[[L]]xf32>
-// GATED-NEXT: %[[U:.*]] = arith.addf %[[SUMS]]#1, %[[B1]] : vector<[[L]]xf32>
+// GATED: %[[G:.*]] = arith.addf %[[ACC0]], %[[B0]] : vector<[[L]]xf32>
+// GATED-NEXT: %[[U:.*]] = arith.addf %[[ACC1]], %[[B1]] : vector<[[L]]xf32>
 // GATED-NEXT: %[[N:.*]] = arith.negf %[[G]]
 // GATED-NEXT: %[[E:.*]] = math.exp %[[N]]
 // GATED-NEXT: %[[C:.*]] = arith.constant dense<1.000000e+00> : vector<[[L]]xf32>
@@ -23,16 +30,15 @@
 // GATED: llvm.store %[[R]]
 /// The operands per column serve all rows of the tile.
 // GATED-NOT: llvm.load {{.*}} -> vector
-// GATED: arith.addf %[[SUMS]]#2, %[[B0]]
-// GATED-NEXT: arith.addf %[[SUMS]]#3, %[[B1]]
-qvlx.kernel @gated buffers(6) scalars(2) scratch(0) {
+// GATED: arith.addf %[[ACC2]], %[[B0]]
+// GATED-NEXT: arith.addf %[[ACC3]], %[[B1]]
+qvlx.kernel @gated buffers(5) scalars(2) scratch(0) {
   func.func @gated(%x: tensor<?x64xf32>,
-      %wg: tensor<128x64xbf16> {qvl.encoding = #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 128, pad_k = 64>},
-      %wu: tensor<128x64xbf16> {qvl.encoding = #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 128, pad_k = 64>},
+      %w: tensor<256x64xbf16> {qvl.encoding = #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 256, pad_k = 64, interleave = 8>},
       %bg: tensor<128xbf16> {qvl.encoding = #qvl.flat<f32>},
       %bu: tensor<128xbf16> {qvl.encoding = #qvl.flat<f32>}) -> tensor<?x128xf32> {
-    %y = qvl.fused_linear %x, (%wg, %wu) with(%bg, %bu)
-        : tensor<?x64xf32>, (tensor<128x64xbf16>, tensor<128x64xbf16>) with(tensor<128xbf16>, tensor<128xbf16>) -> tensor<?x128xf32> {
+    %y = qvl.fused_linear %x, (%w) with(%bg, %bu)
+        : tensor<?x64xf32>, (tensor<256x64xbf16>) with(tensor<128xbf16>, tensor<128xbf16>) -> tensor<?x128xf32> {
     ^bb0(%a0: f32, %a1: f32, %b0: f32, %b1: f32):
       %g = arith.addf %a0, %b0 : f32
       %u = arith.addf %a1, %b1 : f32

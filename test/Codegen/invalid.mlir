@@ -49,15 +49,25 @@ qvlx.kernel @vector_without_form buffers(4) scalars(2) scratch(0) {
 
 // -----
 
-qvlx.kernel @weights_of_two_forms buffers(4) scalars(2) scratch(0) {
-  // expected-error @+1 {{qvl.fused_linear needs a weight in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k}}
-  func.func @weights_of_two_forms(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>
-      {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 32, pad_k = 64>},
-      %v: tensor<32x64xf32>) -> tensor<?x32xf32> {
-    %y = qvl.fused_linear %x, (%w, %v) : tensor<?x64xf32>, (tensor<32x64xf32>, tensor<32x64xf32>) -> tensor<?x32xf32> {
+qvlx.kernel @two_weights_in_order buffers(3) scalars(2) scratch(0) {
+  // expected-error @+1 {{qvl.fused_linear needs two interleaved weights in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k}}
+  func.func @two_weights_in_order(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>
+      {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 64, pad_k = 64>}) -> tensor<?x32xf32> {
+    %y = qvl.fused_linear %x, (%w) : tensor<?x64xf32>, (tensor<64x64xf32>) -> tensor<?x32xf32> {
     ^bb0(%a: f32, %c: f32):
       qvl.yield %a : f32
     }
     return %y : tensor<?x32xf32>
+  }
+}
+
+// -----
+
+qvlx.kernel @one_weight_in_turns buffers(3) scalars(2) scratch(0) {
+  // expected-error @+1 {{qvl.linear needs a weight in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k}}
+  func.func @one_weight_in_turns(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>
+      {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 64, pad_k = 64, interleave = 8>}) -> tensor<?x64xf32> {
+    %y = qvl.linear %x, %w : tensor<?x64xf32>, tensor<64x64xf32> -> tensor<?x64xf32>
+    return %y : tensor<?x64xf32>
   }
 }

@@ -71,7 +71,7 @@ qvl_kernel loadKernel(const std::string &object) {
   return reinterpret_cast<qvl_kernel>(dlsym(library, "linear"));
 }
 
-/// A projection of `rows` rows by `weights` matrices [n, k].
+/// A projection of `rows` rows by `weights` matrices [n, k], two of them in turns.
 struct Product {
   int64_t rows, n, k;
   bool bf16;     // weights
@@ -79,22 +79,24 @@ struct Product {
   int weights;   // two: silu(x·Wgᵀ) · (x·Wuᵀ)
 
   double flops() const { return 2.0 * rows * n * k * weights; }
-  int64_t weightBytes() const { return n * k * (bf16 ? 2 : 4); }
+  int64_t weightBytes() const { return weights * n * k * (bf16 ? 2 : 4); }
 };
 
 std::string kernelText(const Product &p) {
   std::string ks = std::to_string(p.k), ns = std::to_string(p.n), element = p.bf16 ? "bf16" : "f32";
-  std::string rows = p.bf16Rows ? "xbf16>" : "xf32>";
-  std::string x = "tensor<?x" + ks + rows, w = "tensor<" + ns + "x" + ks + "x" + element + ">",
+  std::string weightRows = std::to_string(p.n * p.weights), rows = p.bf16Rows ? "xbf16>" : "xf32>";
+  std::string x = "tensor<?x" + ks + rows,
+              w = "tensor<" + weightRows + "x" + ks + "x" + element + ">",
               y = "tensor<?x" + ns + rows;
   std::string stored = w + " {qvl.encoding = #qvl.panel<n = 32, k_group = " + (p.bf16 ? "2" : "1") +
-                       ", element = " + element + ", pad_n = " + ns + ", pad_k = " + ks + ">}";
+                       ", element = " + element + ", pad_n = " + weightRows + ", pad_k = " + ks +
+                       (p.weights == 2 ? ", interleave = 8>}" : ">}");
   if (p.weights == 1)
     return "func.func @linear(%x: " + x + ", %w: " + stored + ") -> " + y +
            " {\n %y = qvl.linear %x, %w : " + x + ", " + w + " -> " + y + "\n return %y : " + y +
            "\n}";
-  return "func.func @linear(%x: " + x + ", %g: " + stored + ", %u: " + stored + ") -> " + y +
-         " {\n %y = qvl.fused_linear %x, (%g, %u) : " + x + ", (" + w + ", " + w + ") -> " + y +
+  return "func.func @linear(%x: " + x + ", %w: " + stored + ") -> " + y +
+         " {\n %y = qvl.fused_linear %x, (%w) : " + x + ", (" + w + ") -> " + y +
          R"( {
            ^bb0(%gate: f32, %up: f32):
              %0 = arith.negf %gate : f32
@@ -118,8 +120,7 @@ public:
       std::fill_n(static_cast<uint16_t *>(rows), p.rows * p.k, 0x3f00);
     else
       std::fill_n(static_cast<float *>(rows), p.rows * p.k, 0.5f);
-    for (int w = 0; w < p.weights; ++w)
-      std::fill_n(static_cast<uint16_t *>(allocate(p.weightBytes())), p.weightBytes() / 2, 0x3f00);
+    std::fill_n(static_cast<uint16_t *>(allocate(p.weightBytes())), p.weightBytes() / 2, 0x3f00);
     allocate(p.rows * p.n * 4);
   }
   ~Buffers() { llvm::for_each(memory, std::free); }

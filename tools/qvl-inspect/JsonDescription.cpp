@@ -108,7 +108,8 @@ Json weightJson(const qvlfmt::Weight &weight) {
             {"panel_n", encoding.panel_n()},
             {"k_group", encoding.k_group()},
             {"pad_n", encoding.pad_n()},
-            {"pad_k", encoding.pad_k()}}},
+            {"pad_k", encoding.pad_k()},
+            {"interleave", weight.interleave()}}},
           {"offset", weight.offset()},
           {"bytes", weight.bytes()},
           {"checksum", absl::StrFormat("%016x", weight.checksum())}};

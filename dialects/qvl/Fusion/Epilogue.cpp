@@ -31,12 +31,12 @@ Value mlir::qvl::geluOf(ImplicitLocOpBuilder &builder, Value x) {
 }
 
 FusedLinearOp mlir::qvl::createFusedLinear(OpBuilder &builder, Location loc, Type result,
-                                           Value input, ValueRange weights, ValueRange operands,
+                                           Value input, Value weight, ValueRange operands,
                                            EpilogueBody body) {
-  auto op = FusedLinearOp::create(builder, loc, result, input, weights, operands, Value(), Value(),
+  auto op = FusedLinearOp::create(builder, loc, result, input, weight, operands, Value(), Value(),
                                   IntegerAttr(), IntegerAttr());
   OpBuilder::InsertionGuard guard(builder);
-  unsigned arguments = weights.size() + operands.size();
+  unsigned arguments = op.getWeightCount() + operands.size();
   Block *block =
       builder.createBlock(&op.getEpilogue(), {}, SmallVector<Type>(arguments, builder.getF32Type()),
                           SmallVector<Location>(arguments, loc));
@@ -49,8 +49,8 @@ FusedLinearOp mlir::qvl::extendEpilogue(OpBuilder &builder, FusedLinearOp op, Ty
                                         ValueRange operands, EpilogueStep step) {
   SmallVector<Value> all(op.getEpilogueOperands());
   llvm::append_range(all, operands);
-  auto extended = FusedLinearOp::create(builder, op.getLoc(), result, op.getInput(),
-                                        op.getWeights(), all, op.getLoadIndex(), op.getStoreIndex(),
+  auto extended = FusedLinearOp::create(builder, op.getLoc(), result, op.getInput(), op.getWeight(),
+                                        all, op.getLoadIndex(), op.getStoreIndex(),
                                         op.getLoadGroupAttr(), op.getStoreGroupAttr());
   IRMapping mapping;
   op.getEpilogue().cloneInto(&extended.getEpilogue(), mapping);

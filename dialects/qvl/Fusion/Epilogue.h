@@ -12,7 +12,7 @@ using EpilogueBody = llvm::function_ref<Value(ImplicitLocOpBuilder &, ValueRange
 
 /// A fused linear without row maps whose epilogue is `body`.
 FusedLinearOp createFusedLinear(OpBuilder &builder, Location loc, Type result, Value input,
-                                ValueRange weights, ValueRange operands, EpilogueBody body);
+                                Value weight, ValueRange operands, EpilogueBody body);
 
 /// Writes the next value of an epilogue from the one so far and the new operands.
 using EpilogueStep = llvm::function_ref<Value(ImplicitLocOpBuilder &, Value yielded, ValueRange)>;

@@ -82,11 +82,22 @@ def Qvl_PanelAttr : AttrDef<Qvl_Dialect, "Panel"> {
   let description = [{
     A matrix `[N, K]` is stored as `[pad_n / n][pad_k / k_group][n][k_group]` elements; rows and columns beyond `N` and `K` are zero.
 
+    Element `[r, k]` lies in line `k / k_group` of panel `r / n`, at `(r % n) · k_group + k % k_group` of the `n · k_group` elements of the
+    line; lines of a panel follow each other, then come those of the next panel.
+
+    With `interleave = b` the matrix is two of `N / 2` rows, one below the other, whose rows take turns in blocks of `b`: a panel holds
+    `n / 2` rows of the upper one and the rows of the same numbers of the lower one. Each half is padded to `pad_n / 2` rows. Row `r` of
+    half `h` (0 is the upper) has the place that row `2 · b · (r / b) + h · b + r % b` has without interleaving: with `n = 32` and `b = 8`
+    the rows of panel `p` are, in this order, rows `16p … 16p + 7` of the upper half, the same of the lower, then rows
+    `16p + 8 … 16p + 15` of the upper and of the lower half.
+
     ```mlir
     #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 2560, pad_k = 2048>
+    #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 6848, pad_k = 1280, interleave = 8>
     ```
   }];
-  let parameters = (ins "int64_t":$n, "int64_t":$k_group, "::mlir::Type":$element, "int64_t":$pad_n, "int64_t":$pad_k);
+  let parameters = (ins "int64_t":$n, "int64_t":$k_group, "::mlir::Type":$element, "int64_t":$pad_n, "int64_t":$pad_k,
+                        DefaultValuedParameter<"int64_t", "0">:$interleave);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -46,7 +46,8 @@ LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, in
 }
 
 LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t n,
-                                int64_t kGroup, Type element, int64_t padN, int64_t padK) {
+                                int64_t kGroup, Type element, int64_t padN, int64_t padK,
+                                int64_t interleave) {
   if (n <= 0 || kGroup <= 0)
     return emitError() << "n and k_group of a panel must be positive";
   if (!element.isF32() && !element.isBF16())
@@ -56,6 +57,9 @@ LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError, in
   if (padK <= 0 || padK % kGroup != 0)
     return emitError() << "pad_k = " << padK
                        << " is not a positive multiple of k_group = " << kGroup;
+  if (interleave < 0 || (interleave > 0 && n % (2 * interleave) != 0))
+    return emitError() << "interleave = " << interleave
+                       << " gives no whole pairs of blocks in n = " << n << " rows";
   return success();
 }
 

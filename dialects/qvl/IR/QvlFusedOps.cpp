@@ -20,19 +20,21 @@ static bool isEpilogueOperand(Value operand, RankedTensorType result) {
   return type.getDimSize(type.getRank() - 1) == result.getDimSize(1);
 }
 
+int64_t FusedLinearOp::getWeightCount() {
+  return typeOf(getWeight()).getDimSize(0) == typeOf(getResult()).getDimSize(1) ? 1 : 2;
+}
+
 LogicalResult FusedLinearOp::verify() {
   RankedTensorType input = typeOf(getInput()), result = typeOf(getResult());
+  RankedTensorType weight = typeOf(getWeight());
   // fused_linear_c1
-  if (getWeights().empty() || getWeights().size() > 2 ||
-      !llvm::all_equal(getWeights().getTypes()) ||
-      typeOf(getWeights().front()).getDimSize(1) != input.getDimSize(1))
-    return emitOpError() << "needs one or two weights of one type with the columns of the input "
-                         << input;
+  if (weight.getDimSize(1) != input.getDimSize(1))
+    return emitOpError() << "weight " << weight << " must have the columns of the input " << input;
   // fused_linear_c2
-  RankedTensorType weight = typeOf(getWeights().front());
-  if (result.getDimSize(1) != weight.getDimSize(0))
-    return emitOpError() << "result " << result << " must have as many columns as the weight "
-                         << weight << " has rows";
+  int64_t rows = weight.getDimSize(0), columns = result.getDimSize(1);
+  if (rows != columns && rows != 2 * columns)
+    return emitOpError() << "weight " << weight << " must have as many rows as the result "
+                         << result << " has columns, or twice as many";
   bool hasRows = false;
   for (Value operand : getEpilogueOperands()) {
     // fused_linear_c3
@@ -53,9 +55,9 @@ LogicalResult FusedLinearOp::verify() {
 LogicalResult FusedLinearOp::verifyRegions() {
   Block &body = getEpilogue().front();
   // fused_linear_c4
-  if (body.getNumArguments() != getWeights().size() + getEpilogueOperands().size() ||
+  if (body.getNumArguments() != getWeightCount() + getEpilogueOperands().size() ||
       !llvm::all_of(body.getArgumentTypes(), [](Type type) { return type.isF32(); }))
-    return emitOpError() << "the epilogue must take one f32 for each of " << getWeights().size()
+    return emitOpError() << "the epilogue must take one f32 for each of " << getWeightCount()
                          << " weights and " << getEpilogueOperands().size() << " operands";
   // fused_linear_c7
   if (body.empty() || !isa<YieldOp>(body.back()))

@@ -7,8 +7,10 @@ include "dialects/qvl/IR/QvlBase.td"
 def Qvl_FusedLinearOp : Qvl_TensorOp<"fused_linear", [AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock]> {
   let summary = "Projections of one input with an epilogue on each element";
   let description = [{
-    Computes `acc_w[t, n] = Σ_k input[load(t), k] · weight_w[n, k]` for one or two weights, each in one chain of ascending `k` in f32, and
-    writes `result[store(t), n] = epilogue(acc_0[t, n], [acc_1[t, n],] operand_0, …)`. The region is the epilogue on scalars: its
+    Computes `acc_w[t, n] = Σ_k input[load(t), k] · weight[w · N + n, k]` for one or two weights of `N` rows, each in one chain of
+    ascending `k` in f32, and writes `result[store(t), n] = epilogue(acc_0[t, n], [acc_1[t, n],] operand_0, …)`. Two weights are one
+    operand of `2 · N` rows, the second below the first; their number is that of its rows by the result's columns, so that one parameter
+    can hold both side by side (`interleave` of `#qvl.panel`). The region is the epilogue on scalars: its
     arguments are one f32 per weight, then one f32 per operand; its body holds ops of `arith` and `math` and ends with `qvl.yield`. Each
     target inlines it on its register tile.
 
@@ -16,8 +18,8 @@ def Qvl_FusedLinearOp : Qvl_TensorOp<"fused_linear", [AttrSizedOperandSegments, 
     `load(%index group g)` reads rows through a permutation of groups: `load(t) = index[t div g] · g + t mod g`; `store(%index group g)`
     writes through one. Without them both are the identity.
 
-    * `fused_linear_c1`: there are one or two weights, of one type, with as many columns as the input.
-    * `fused_linear_c2`: the result has as many columns as the weights have rows.
+    * `fused_linear_c1`: the weight has as many columns as the input.
+    * `fused_linear_c2`: the weight has as many rows as the result has columns, or twice as many.
     * `fused_linear_c3`: an operand is a vector of one element per column or has the columns of the result.
     * `fused_linear_c4`: the region takes one f32 per weight and per operand.
     * `fused_linear_c5`: a group is given with its index and is positive.
@@ -34,19 +36,23 @@ def Qvl_FusedLinearOp : Qvl_TensorOp<"fused_linear", [AttrSizedOperandSegments, 
     }
     ```
   }];
-  let arguments = (ins Qvl_Rows:$input, Variadic<Qvl_Matrix>:$weights,
+  let arguments = (ins Qvl_Rows:$input, Qvl_Matrix:$weight,
                        Variadic<AnyTypeOf<[Qvl_Vector, Qvl_Rows]>>:$epilogue_operands, Optional<Qvl_Index>:$load_index,
                        Optional<Qvl_Index>:$store_index, OptionalAttr<I64Attr>:$load_group, OptionalAttr<I64Attr>:$store_group);
   let results = (outs Qvl_Rows:$result);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
-    $input `,` `(` $weights `)` (`with` `(` $epilogue_operands^ `)`)?
+    $input `,` `(` $weight `)` (`with` `(` $epilogue_operands^ `)`)?
     (`load` `(` $load_index^ `group` $load_group `:` type($load_index) `)`)?
     (`store` `(` $store_index^ `group` $store_group `:` type($store_index) `)`)? attr-dict
-    `:` type($input) `,` `(` type($weights) `)` (`with` `(` type($epilogue_operands)^ `)`)? `->` type($result) $epilogue
+    `:` type($input) `,` `(` type($weight) `)` (`with` `(` type($epilogue_operands)^ `)`)? `->` type($result) $epilogue
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// How many weights lie one below the other in the weight operand: 1 or 2.
+    int64_t getWeightCount();
+  }];
 }
 
 def Qvl_YieldOp : Qvl_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"FusedLinearOp">]> {

@@ -28,6 +28,9 @@ LogicalResult ParameterOp::verify() {
   if (panel && (panel.getPadN() < type.getDimSize(0) || panel.getPadK() < type.getDimSize(1)))
     return emitOpError() << "padded sizes " << panel.getPadN() << "x" << panel.getPadK()
                          << " are below the logical ones of " << type;
+  // parameter_c6
+  if (panel && panel.getInterleave() > 0 && type.getDimSize(0) % 2 != 0)
+    return emitOpError() << "interleaved panels need an even number of rows, got " << type;
   return success();
 }
 

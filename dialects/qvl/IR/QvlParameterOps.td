@@ -16,6 +16,7 @@ def Qvl_ParameterOp : Qvl_Op<"parameter", [Symbol]> {
     * `parameter_c4`: there is a source or a recipe, not both.
     * `parameter_c3`: a panel's padded sizes are at least the logical ones and multiples of `n` and `k_group`.
     * `parameter_c5`: the rows of a concat are those of its result.
+    * `parameter_c6`: a matrix whose panels interleave has an even number of rows.
     * `parameter_c7`: a pad has a result of its operand's rank and element type that is nowhere smaller.
     * `parameter_c8`: a convert makes f32 of bf16 or f16 of the same shape.
     * `parameter_c9`: a sum makes an f32 matrix of one f32 matrix of as many rows, whose columns are those of its axes.

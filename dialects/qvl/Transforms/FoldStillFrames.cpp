@@ -48,12 +48,11 @@ static Operation *projectionOf(Value rows) {
   return projects ? reader : nullptr;
 }
 
-/// The weights of a projection.
-static SmallVector<OpOperand *> weightsOf(Operation *projection) {
+/// The weight of a projection.
+static OpOperand &weightOf(Operation *projection) {
   if (auto linear = dyn_cast<LinearOp>(projection))
-    return {&linear.getWeightMutable()};
-  return llvm::map_to_vector(cast<FusedLinearOp>(projection).getWeightsMutable(),
-                             [](OpOperand &weight) { return &weight; });
+    return linear.getWeightMutable();
+  return cast<FusedLinearOp>(projection).getWeightMutable();
 }
 
 /// The weight is a parameter without a stored form yet.
@@ -86,8 +85,8 @@ static void foldEntry(func::FuncOp still, const PatchRows &rows, Parameters &par
   BlockArgument argument = still.getArgument(rows.argument);
   Operation *projection = projectionOf(argument);
   OpBuilder builder(projection);
-  for (OpOperand *weight : weightsOf(projection))
-    weight->set(foldWeight(weight->get(), rows, builder, parameters));
+  OpOperand &weight = weightOf(projection);
+  weight.set(foldWeight(weight.get(), rows, builder, parameters));
   auto type = cast<RankedTensorType>(argument.getType());
   argument.setType(type.clone({type.getDimSize(0), rows.stillColumns()}));
   still.setFunctionType(builder.getFunctionType(still.getBody().getArgumentTypes(),
@@ -103,10 +102,10 @@ static LogicalResult checkLegality(func::FuncOp function, const PatchRows &rows,
   Operation *projection = projectionOf(function.getArgument(rows.argument));
   if (!projection)
     return report.missed(function, "the patch rows are read by more than a projection");
-  for (OpOperand *weight : weightsOf(projection))
-    if (!isFoldable(weight->get(), parameters))
-      return report.missed(function, "the weight of " + describe(projection) +
-                                         " is no parameter to fold: " + nameOf(weight->get()));
+  Value weight = weightOf(projection).get();
+  if (!isFoldable(weight, parameters))
+    return report.missed(function, "the weight of " + describe(projection) +
+                                       " is no parameter to fold: " + nameOf(weight));
   return success();
 }
 

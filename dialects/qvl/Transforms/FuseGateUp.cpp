@@ -1,7 +1,9 @@
-// qvl-fuse-gate-up: the gated unit of an MLP as one fused linear of two weights.
+// qvl-fuse-gate-up: the gated unit of an MLP as one fused linear of two weights that are one
+// parameter.
 
 #include "dialects/qvl/Fusion/Epilogue.h"
 #include "dialects/qvl/Fusion/FusionReport.h"
+#include "dialects/qvl/Fusion/JoinedParameters.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,7 +20,7 @@ namespace mlir::qvl {
 /// Both projections read the same rows.
 static bool haveOneInput(LinearOp gate, LinearOp up) { return gate.getInput() == up.getInput(); }
 
-/// One pass over the input serves both weights (fused_linear_c1).
+/// The rows of both weights can be those of one parameter.
 static bool haveOneWeightType(LinearOp gate, LinearOp up) {
   return gate.getWeight().getType() == up.getWeight().getType();
 }
@@ -51,7 +53,8 @@ struct GatedUnit {
 } // namespace
 
 /// The first reason against joining the unit, reported.
-static LogicalResult checkLegality(MulOp mul, const GatedUnit &unit, FusionReport &report) {
+static LogicalResult checkLegality(MulOp mul, const GatedUnit &unit, Parameters &parameters,
+                                   FusionReport &report) {
   auto [silu, gate, up] = unit;
   if (!haveOneInput(gate, up))
     return report.missed(mul, describe(up) + " reads other rows than " + describe(gate));
@@ -62,11 +65,16 @@ static LogicalResult checkLegality(MulOp mul, const GatedUnit &unit, FusionRepor
        {std::pair<Operation *, Operation *>(gate, silu), {silu, mul}, {up, mul}})
     if (Operation *other = otherReader(op, reader))
       return report.missed(mul, describe(op) + " is read by " + describe(other));
+  for (Value weight : {gate.getWeight(), up.getWeight()})
+    if (!isJoinable(weight, parameters))
+      return report.missed(mul, "an operand is no parameter of these projections alone: " +
+                                    nameOf(weight));
   return success();
 }
 
-/// The unit as one op, with the biases that its projections have.
-static FusedLinearOp build(OpBuilder &builder, Type result, LinearOp gate, LinearOp up) {
+/// The unit as one op on the joined weight, with the biases that its projections have.
+static FusedLinearOp build(OpBuilder &builder, Type result, LinearOp gate, LinearOp up,
+                           Value weight) {
   SmallVector<Value> biases;
   for (LinearOp linear : {gate, up})
     if (linear.getBias())
@@ -80,25 +88,29 @@ static FusedLinearOp build(OpBuilder &builder, Type result, LinearOp gate, Linea
       u = arith::AddFOp::create(b, u, operands.back());
     return arith::MulFOp::create(b, siluOf(b, g), u);
   };
-  return createFusedLinear(builder, gate.getLoc(), result, gate.getInput(),
-                           {gate.getWeight(), up.getWeight()}, biases, body);
+  return createFusedLinear(builder, gate.getLoc(), result, gate.getInput(), weight, biases, body);
 }
 
-/// mul(silu(linear(x, Wg)), linear(x, Wu)) → fused_linear x, (Wg, Wu)
-static LogicalResult fuseGatedUnit(MulOp mul, RewriterBase &rewriter, FusionReport &report) {
+/// mul(silu(linear(x, Wg)), linear(x, Wu)) → fused_linear x, (Wg above Wu)
+static LogicalResult fuseGatedUnit(MulOp mul, RewriterBase &rewriter, Parameters &parameters,
+                                   FusionReport &report) {
   std::optional<GatedUnit> unit = GatedUnit::match(mul.getLhs(), mul.getRhs());
   if (!unit)
     unit = GatedUnit::match(mul.getRhs(), mul.getLhs());
   if (!unit)
     return rewriter.notifyMatchFailure(mul, "no silu of a linear times a linear");
-  if (failed(checkLegality(mul, *unit, report)))
+  if (failed(checkLegality(mul, *unit, parameters, report)))
     return failure();
   auto [silu, gate, up] = *unit;
   report.passed(gate.getLoc(), describe(silu) + ", " + describe(up) + " and " + describe(mul) +
                                    " into " + describe(gate));
-  rewriter.replaceOp(mul, build(rewriter, mul.getType(), gate, up));
+  Value weights[] = {gate.getWeight(), up.getWeight()};
+  std::string name = (commonScope(weights, parameters) + "gate_up_proj.weight").str();
+  Value weight = join(weights, name, rewriter, gate.getLoc(), parameters);
+  rewriter.replaceOp(mul, build(rewriter, mul.getType(), gate, up, weight));
   for (Operation *op : {silu.getOperation(), gate.getOperation(), up.getOperation()})
     rewriter.eraseOp(op);
+  parameters.erase(weights, rewriter);
   return success();
 }
 
@@ -107,8 +119,9 @@ namespace {
 struct FuseGateUp : mlir::qvl::impl::FuseGateUpPassBase<FuseGateUp> {
   void runOnOperation() override {
     FusionReport report(*this, fused, missed);
+    Parameters parameters(getOperation());
     rewriteInOrder<MulOp>(getOperation(), [&](Operation *op, RewriterBase &rewriter) {
-      (void)fuseGatedUnit(cast<MulOp>(op), rewriter, report);
+      (void)fuseGatedUnit(cast<MulOp>(op), rewriter, parameters, report);
     });
   }
 };

@@ -64,6 +64,23 @@ static bool keepsZero(FusedLinearOp producer) {
   return result && result.getValue().isZero();
 }
 
+/// What a parameter is made of as `count` parts of equal rows, one below the other; nothing when
+/// its recipe does not say.
+static std::optional<SmallVector<RecipeOperand>> partsOf(ParameterOp parameter, int64_t count) {
+  RecipeOperand origin = parameter.getOrigin();
+  if (count == 1)
+    return SmallVector<RecipeOperand>{origin};
+  auto concat = dyn_cast<ConcatAttr>(origin.value);
+  if (!concat)
+    return std::nullopt;
+  SmallVector<RecipeOperand> parts = concat.getRecipeOperands(origin.type);
+  bool areEqual = llvm::all_equal(
+      llvm::map_range(parts, [](const RecipeOperand &part) { return part.type.getDimSize(0); }));
+  if (static_cast<int64_t>(parts.size()) != count || !areEqual)
+    return std::nullopt;
+  return parts;
+}
+
 /// The first reason against padding what `linear` reduces over, reported.
 static LogicalResult checkLegality(FusedLinearOp linear, Parameters &parameters,
                                    FusionReport &report) {
@@ -78,25 +95,44 @@ static LogicalResult checkLegality(FusedLinearOp linear, Parameters &parameters,
   if (!keepsZero(producer))
     return report.missed(linear,
                          "the epilogue of " + describe(producer) + " makes no zero of zeros");
-  SmallVector<Value> padded(linear.getWeights());
-  llvm::append_range(padded, producer.getWeights());
+  SmallVector<Value> padded{linear.getWeight(), producer.getWeight()};
   llvm::append_range(padded, producer.getEpilogueOperands());
   for (Value value : padded)
     if (!isJoinable(value, parameters))
       return report.missed(linear, "an operand is no parameter of these projections alone: " +
                                        nameOf(value));
+  for (FusedLinearOp op : {linear, producer})
+    if (!partsOf(parameters.of(op.getWeight()), op.getWeightCount()))
+      return report.missed(linear, "the two weights of " + describe(op) +
+                                       " are not those of a concat: " + nameOf(op.getWeight()));
   return success();
 }
 
-/// Gives the parameter that `value` loads the sizes of `shape`, with zeros behind the old ones.
-static void padParameter(Value value, ArrayRef<int64_t> shape, Parameters &parameters) {
+/// The recipe that puts zeros behind the sizes of the operand.
+static PadAttr pad(RecipeOperand operand) {
+  if (auto pad = dyn_cast<PadAttr>(operand.value)) // A pad of a pad is one.
+    operand = pad.getRecipeOperands(operand.type).front();
+  return PadAttr::get(operand.type.getContext(), operand.value, operand.type);
+}
+
+/// Gives each of the `count` parts of the parameter that `value` loads the sizes of `shape`, with
+/// zeros behind the old ones.
+static void padParameter(Value value, int64_t count, ArrayRef<int64_t> shape,
+                         Parameters &parameters) {
   ParameterOp parameter = parameters.of(value);
-  RecipeOperand origin = parameter.getOrigin();
-  if (auto pad = dyn_cast<PadAttr>(origin.value)) // A pad of a pad is one.
-    origin = pad.getRecipeOperands(origin.type).front();
-  RankedTensorType type = parameter.getTensorType().clone(shape);
+  auto parts = llvm::map_to_vector(
+      *partsOf(parameter, count), [](const RecipeOperand &part) -> Attribute { return pad(part); });
+  auto recipe = cast<RecipeAttrInterface>(parts.front());
+  if (count > 1) {
+    SmallVector<int64_t> rows(count, shape.front());
+    MLIRContext *context = parameter.getContext();
+    recipe = ConcatAttr::get(context, ArrayAttr::get(context, parts), rows);
+  }
+  SmallVector<int64_t> sizes(shape);
+  sizes.front() *= count;
+  RankedTensorType type = parameter.getTensorType().clone(sizes);
   parameter.removeSourceAttr();
-  parameter.setRecipeAttr(PadAttr::get(parameter.getContext(), origin.value, origin.type));
+  parameter.setRecipeAttr(recipe);
   parameter.setType(type);
   value.setType(type);
 }
@@ -110,12 +146,12 @@ static LogicalResult padReduction(FusedLinearOp linear, Parameters &parameters,
   if (failed(checkLegality(linear, parameters, report)))
     return failure();
   auto producer = linear.getInput().getDefiningOp<FusedLinearOp>();
-  for (Value weight : linear.getWeights())
-    padParameter(weight, {typeOf(weight).getDimSize(0), padded}, parameters);
-  for (Value weight : producer.getWeights())
-    padParameter(weight, {padded, typeOf(weight).getDimSize(1)}, parameters);
+  padParameter(linear.getWeight(), linear.getWeightCount(),
+               {typeOf(linear.getResult()).getDimSize(1), padded}, parameters);
+  padParameter(producer.getWeight(), producer.getWeightCount(),
+               {padded, typeOf(producer.getWeight()).getDimSize(1)}, parameters);
   for (Value bias : producer.getEpilogueOperands())
-    padParameter(bias, {padded}, parameters);
+    padParameter(bias, 1, {padded}, parameters);
   RankedTensorType rows = typeOf(producer.getResult());
   producer.getResult().setType(rows.clone({rows.getDimSize(0), padded}));
   report.passed(linear.getLoc(), "zeros from " + describe(producer) + " pad " + Twine(depth) +

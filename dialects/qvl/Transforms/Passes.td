@@ -64,19 +64,24 @@ def FuseQkvPass : Pass<"qvl-fuse-qkv", "::mlir::ModuleOp"> {
 }
 
 def FuseGateUpPass : Pass<"qvl-fuse-gate-up", "::mlir::ModuleOp"> {
-  let summary = "The gated unit of an MLP as one fused linear of two weights";
+  let summary = "The gated unit of an MLP as one fused linear of two weights in one parameter";
   let description = [{
     `silu(x·Wgᵀ + bg) · (x·Wuᵀ + bu)` reads its input once and writes the product alone; silu is written out on scalars. Intermediate
-    results are not rounded to their element type any more.
+    results are not rounded to their element type any more. The rows of both weights become one parameter by recipe, gate above up;
+    `qvl-assign-encodings` stores it so that a register tile reads both from the same lines.
 
     ```mlir
     // before
+    qvl.parameter @mlp.gate_proj.weight : tensor<24x16xbf16>
+    qvl.parameter @mlp.up_proj.weight : tensor<24x16xbf16>
     %g = qvl.linear %x, %wg …
     %u = qvl.linear %x, %wu …
     %s = qvl.silu %g …
     %h = qvl.mul %s, %u …
     // after
-    %h = qvl.fused_linear %x, (%wg, %wu) … {
+    qvl.parameter @mlp.gate_up_proj.weight : tensor<48x16xbf16> recipe(#qvl.concat<["mlp.gate_proj.weight", "mlp.up_proj.weight"], rows = [24, 24]>)
+    %w = qvl.load @mlp.gate_up_proj.weight : tensor<48x16xbf16>
+    %h = qvl.fused_linear %x, (%w) … {
     ^bb0(%g: f32, %u: f32):
       %n = arith.negf %g : f32
       %e = math.exp %n : f32
@@ -191,7 +196,7 @@ def PadReductionPass : Pass<"qvl-pad-reduction", "::mlir::ModuleOp"> {
   let summary = "Reductions over whole vectors, by zeros";
   let description = [{
     A projection whose reduction size K is no multiple of 8 gets zero columns in its weight, and the projection that makes its input zero
-    rows in its weights and zeros in its biases, by recipe. K then is a multiple of 32, the rows of one panel, which the producer computes
+    rows in its weights (each of two, when they are the two parts of a concat) and zeros in its biases, by recipe. K then is a multiple of 32, the rows of one panel, which the producer computes
     anyway, and of 64 from 1024 on, the depth of a tensor core's tile. The results do not change by a bit: the columns that are new hold
     the epilogue of zeros, which is zero (`silu(0) · 0`), and are multiplied by zero at the end of the chain of sums.
 
@@ -199,14 +204,14 @@ def PadReductionPass : Pass<"qvl-pad-reduction", "::mlir::ModuleOp"> {
 
     ```mlir
     // before
-    qvl.parameter @gate : tensor<3420x1280xbf16>
+    qvl.parameter @gate_up : tensor<6840x1280xbf16> recipe(#qvl.concat<["gate", "up"], rows = [3420, 3420]>)
     qvl.parameter @down : tensor<1280x3420xbf16>
-    %h = qvl.fused_linear %x, (%gate, %up) with(%bg, %bu) … -> tensor<?x3420xf32> { … }
+    %h = qvl.fused_linear %x, (%gate_up) with(%bg, %bu) … -> tensor<?x3420xf32> { … }
     %y = qvl.fused_linear %h, (%down) with(%b, %r) : tensor<?x3420xf32>, …
     // after
-    qvl.parameter @gate : tensor<3456x1280xbf16> recipe(#qvl.pad<"gate", tensor<3420x1280xbf16>>)
+    qvl.parameter @gate_up : tensor<6912x1280xbf16> recipe(#qvl.concat<[#qvl.pad<"gate", tensor<3420x1280xbf16>>, …], rows = [3456, 3456]>)
     qvl.parameter @down : tensor<1280x3456xbf16> recipe(#qvl.pad<"down", tensor<1280x3420xbf16>>)
-    %h = qvl.fused_linear %x, (%gate, %up) with(%bg, %bu) … -> tensor<?x3456xf32> { … }
+    %h = qvl.fused_linear %x, (%gate_up) with(%bg, %bu) … -> tensor<?x3456xf32> { … }
     %y = qvl.fused_linear %h, (%down) with(%b, %r) : tensor<?x3456xf32>, …
     ```
   }];
@@ -248,7 +253,9 @@ def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
   let description = [{
     Gives each `qvl.parameter` without an encoding the one that the artifact stores once for all targets: a matrix becomes panels of 32 output
     rows, bf16 in pairs of input columns and everything else in f32 (F16 is widened, exactly); a vector becomes flat f32. Logical types
-    do not change, so no other op is touched. Parameters that have an encoding keep it, which makes the pass idempotent.
+    do not change, so no other op is touched. Parameters that have an encoding keep it, which makes the pass idempotent. A matrix that only
+    fused linears of two weights read is stored with the rows of both in turns, eight by eight: a vector of 8 lanes holds rows of one
+    weight, one of 16 lanes rows of both, and every register tile finds as many of one as of the other in the line that it reads.
 
     ```mlir
     // before
@@ -257,6 +264,8 @@ def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
     // after
     qvl.parameter @w : tensor<40x33xbf16> encoding(#qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 64, pad_k = 34>)
     qvl.parameter @b : tensor<40xbf16> encoding(#qvl.flat<f32>)
+    // two weights of 20 rows
+    qvl.parameter @gate_up : tensor<40x32xbf16> encoding(#qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 64, pad_k = 32, interleave = 8>)
     ```
   }];
   let statistics = [

@@ -8,8 +8,8 @@
 %7 = qvl.load @model.layers.0.self_attn.qkv_proj.bias : tensor<320xbf16>
 %8 = qvl.fused_linear %5, (%6) with(%7) : tensor<?x192xf32>, (tensor<320x192xbf16>) with(tensor<320xbf16>) -> tensor<?x320xf32> {
 ^bb0(%arg11: f32, %arg12: f32):
-  %83 = arith.addf %arg11, %arg12 : f32
-  qvl.yield %83 : f32
+  %78 = arith.addf %arg11, %arg12 : f32
+  qvl.yield %78 : f32
 }
 // model.layers.0.self_attn
 %c0 = arith.constant 0 : index
@@ -21,31 +21,28 @@
 %10 = qvl.load @model.layers.0.self_attn.o_proj.weight : tensor<192x192xbf16>
 %11 = qvl.fused_linear %9, (%10) with(%3) : tensor<?x192xf32>, (tensor<192x192xbf16>) with(tensor<?x192xf32>) -> tensor<?x192xf32> {
 ^bb0(%arg11: f32, %arg12: f32):
-  %83 = arith.addf %arg12, %arg11 : f32
-  qvl.yield %83 : f32
+  %78 = arith.addf %arg12, %arg11 : f32
+  qvl.yield %78 : f32
 }
 // model.layers.0.post_attention_layernorm
 %12 = qvl.load @model.layers.0.post_attention_layernorm.weight : tensor<192xbf16>
 %13 = qvl.rms_norm %11, %12 {eps = 9.9999999999999995E-7 : f64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x192xf32>
 // model.layers.0.mlp.gate_proj
-%14 = qvl.load @model.layers.0.mlp.gate_proj.weight : tensor<320x192xbf16>
-// model.layers.0.mlp.up_proj
-%15 = qvl.load @model.layers.0.mlp.up_proj.weight : tensor<320x192xbf16>
-// model.layers.0.mlp.gate_proj
-%16 = qvl.fused_linear %13, (%14, %15) : tensor<?x192xf32>, (tensor<320x192xbf16>, tensor<320x192xbf16>) -> tensor<?x320xf32> {
+%14 = qvl.load @model.layers.0.mlp.gate_up_proj.weight : tensor<640x192xbf16>
+%15 = qvl.fused_linear %13, (%14) : tensor<?x192xf32>, (tensor<640x192xbf16>) -> tensor<?x320xf32> {
 ^bb0(%arg11: f32, %arg12: f32):
-  %83 = arith.negf %arg11 : f32
-  %84 = math.exp %83 : f32
+  %78 = arith.negf %arg11 : f32
+  %79 = math.exp %78 : f32
   %cst = arith.constant 1.000000e+00 : f32
-  %85 = arith.addf %cst, %84 : f32
-  %86 = arith.divf %arg11, %85 : f32
-  %87 = arith.mulf %86, %arg12 : f32
-  qvl.yield %87 : f32
+  %80 = arith.addf %cst, %79 : f32
+  %81 = arith.divf %arg11, %80 : f32
+  %82 = arith.mulf %81, %arg12 : f32
+  qvl.yield %82 : f32
 }
 // model.layers.0.mlp.down_proj
-%17 = qvl.load @model.layers.0.mlp.down_proj.weight : tensor<192x320xbf16>
-%18 = qvl.fused_linear %16, (%17) with(%11) : tensor<?x320xf32>, (tensor<192x320xbf16>) with(tensor<?x192xf32>) -> tensor<?x192xf32> {
+%16 = qvl.load @model.layers.0.mlp.down_proj.weight : tensor<192x320xbf16>
+%17 = qvl.fused_linear %15, (%16) with(%11) : tensor<?x320xf32>, (tensor<192x320xbf16>) with(tensor<?x192xf32>) -> tensor<?x192xf32> {
 ^bb0(%arg11: f32, %arg12: f32):
-  %83 = arith.addf %arg12, %arg11 : f32
-  qvl.yield %83 : f32
+  %78 = arith.addf %arg12, %arg11 : f32
+  qvl.yield %78 : f32
 }

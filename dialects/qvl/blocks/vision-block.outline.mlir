@@ -30,17 +30,15 @@ qvlx.launch @fused_linear_128x128 grid(%14) ins(%25, %27, %28, %13 : !qvlx.buffe
 %31 = qvlx.alloc(%5) : <?x128xf32>
 qvlx.launch @rms_norm_128 grid(%17) ins(%29, %30 : !qvlx.buffer<?x128xf32>, !qvlx.buffer<128xbf16>) outs(%31 : !qvlx.buffer<?x128xf32>) scalars(%5, %5)
 // visual.blocks.0.mlp.gate_proj
-%32 = qvlx.weight @visual.blocks.0.mlp.gate_proj.weight : <256x128xbf16>
-%33 = qvlx.weight @visual.blocks.0.mlp.gate_proj.bias : <256xbf16>
+%32 = qvlx.weight @visual.blocks.0.mlp.gate_proj.bias : <256xbf16>
 // visual.blocks.0.mlp.up_proj
-%34 = qvlx.weight @visual.blocks.0.mlp.up_proj.weight : <256x128xbf16>
-%35 = qvlx.weight @visual.blocks.0.mlp.up_proj.bias : <256xbf16>
+%33 = qvlx.weight @visual.blocks.0.mlp.up_proj.bias : <256xbf16>
 // visual.blocks.0.mlp.gate_proj
-%36 = qvlx.alloc(%5) : <?x256xf32>
-%37 = qvlx.mul %14, %0
-qvlx.launch @fused_linear_256x128 grid(%37) ins(%31, %32, %34, %33, %35 : !qvlx.buffer<?x128xf32>, !qvlx.buffer<256x128xbf16>, !qvlx.buffer<256x128xbf16>, !qvlx.buffer<256xbf16>, !qvlx.buffer<256xbf16>) outs(%36 : !qvlx.buffer<?x256xf32>) scalars(%5, %5)
+%34 = qvlx.weight @visual.blocks.0.mlp.gate_up_proj.weight : <512x128xbf16>
+%35 = qvlx.alloc(%5) : <?x256xf32>
+qvlx.launch @fused_linear_512x128 grid(%26) ins(%31, %34, %32, %33 : !qvlx.buffer<?x128xf32>, !qvlx.buffer<512x128xbf16>, !qvlx.buffer<256xbf16>, !qvlx.buffer<256xbf16>) outs(%35 : !qvlx.buffer<?x256xf32>) scalars(%5, %5)
 // visual.blocks.0.mlp.down_proj
-%38 = qvlx.weight @visual.blocks.0.mlp.down_proj.weight : <128x256xbf16>
-%39 = qvlx.weight @visual.blocks.0.mlp.down_proj.bias : <128xbf16>
-%40 = qvlx.alloc(%5) : <?x128xf32>
-qvlx.launch @fused_linear_128x256 grid(%14) ins(%36, %38, %39, %29 : !qvlx.buffer<?x256xf32>, !qvlx.buffer<128x256xbf16>, !qvlx.buffer<128xbf16>, !qvlx.buffer<?x128xf32>) outs(%40 : !qvlx.buffer<?x128xf32>) scalars(%5, %5, %5)
+%36 = qvlx.weight @visual.blocks.0.mlp.down_proj.weight : <128x256xbf16>
+%37 = qvlx.weight @visual.blocks.0.mlp.down_proj.bias : <128xbf16>
+%38 = qvlx.alloc(%5) : <?x128xf32>
+qvlx.launch @fused_linear_128x256 grid(%14) ins(%35, %36, %37, %29 : !qvlx.buffer<?x256xf32>, !qvlx.buffer<128x256xbf16>, !qvlx.buffer<128xbf16>, !qvlx.buffer<?x128xf32>) outs(%38 : !qvlx.buffer<?x128xf32>) scalars(%5, %5, %5)

@@ -17,6 +17,7 @@ struct WeightDescription {
   std::vector<TensorInfo> sources;
   /// How; without one, their rows (elements of a vector) one below the other are those of `shape`.
   std::optional<Recipe> recipe = std::nullopt;
+  int64_t interleave = 0; ///< rows of a block of panels that hold two matrices in turns, or 0
 };
 
 /// An artifact without its weights' bytes.

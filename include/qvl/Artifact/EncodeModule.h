@@ -20,6 +20,7 @@ struct DeclaredWeight {
   qvlfmt::Encoding encoding;
   std::vector<std::string> sources; ///< names in the checkpoint files
   std::optional<Recipe> recipe;     ///< over `sources`; a weight without one is its only source
+  int64_t interleave = 0;           ///< of the panels, see WeightDescription
 };
 
 /// The weights of a module in the order of its qvlx.data ops, which is the order of the artifact's

@@ -3,7 +3,8 @@
 // Every accumulator is one chain of fused multiply-adds over ascending k that starts at zero; the
 // epilogue works on finished chains, element by element. All forms of the tile (many rows down to
 // one) emit the same chain, so a row's result does not depend on its neighbours (contract C10). Two
-// weights are two sets of panels that share the input: the tile has half the columns.
+// weights lie in turns in the same panels, so that a tile reads them like one; their accumulators
+// come apart in front of the epilogue.
 //
 // Rows of bf16 are widened into scratch memory once per tile of the grid, for all its panels; the
 // register tiles read f32 in any case.
@@ -27,21 +28,20 @@ public:
   LinearEmitter(KernelFrame &frame, const Projection &projection, const TileTarget &target)
       : frame(frame), b(frame.builder()), target(target), projection(projection),
         panel(projection.panel), lineElements(panel.getN() * panel.getKGroup()),
-        weightCount(projection.weights.size()) {}
+        weightCount(panel.getInterleave() > 0 ? 2 : 1) {}
 
   void emit();
 
 private:
-  /// The output columns of a tile and their weights.
+  /// The columns of a tile in panels: pointers to the first line of each panel.
   struct Columns {
-    Value first;              // number of the first output column
-    SmallVector<Value> lines; // pointer to the first line of each panel, weight by weight
+    SmallVector<Value> lines;
     int64_t vectorsPerPanel;
   };
 
-  int64_t panels() const { return llvm::divideCeil(projection.columns, panel.getN()); }
-  /// Accumulators of one row.
-  int64_t rowVectors(TileForm form) const { return weightCount * form.vectors; }
+  int64_t panels() const {
+    return llvm::divideCeil(weightCount * projection.columns, panel.getN());
+  }
   void widenRows(Value rowBegin, Value rowEnd);
   TileRows inputRows(Value row, int64_t rows);
   void emitForm(TileForm form, Value firstPanel, Value panelCount, Value rowBegin, Value rowEnd);
@@ -53,6 +53,8 @@ private:
   void addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line, int64_t steps,
                MutableArrayRef<Value> sums);
   void storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums);
+  SmallVector<Value> separateWeights(ArrayRef<Value> sums);
+
   KernelFrame &frame;
   ImplicitLocOpBuilder &b;
   const TileTarget &target;
@@ -74,7 +76,7 @@ void LinearEmitter::emit() {
     for (TileForm form : target.linearForms()) {
       Value formRows = roundDown(b, difference(b, rowEnd, row), form.rows);
       Value next = sum(b, row, formRows);
-      emitForm({form.rows, form.vectors / weightCount}, firstPanel, panelCount, row, next);
+      emitForm(form, firstPanel, panelCount, row, next);
       row = next;
     }
   });
@@ -141,7 +143,26 @@ void LinearEmitter::emitColumns(TileForm form, Value firstColumn, Value lastColu
 void LinearEmitter::emitTile(TileForm form, Value row, Value firstColumn) {
   SmallVector<Value> sums =
       sumOverDepth(form, inputRows(row, form.rows), tileColumns(form, firstColumn));
-  storeTile(form, row, firstColumn, sums);
+  if (weightCount == 1)
+    return storeTile(form, row, firstColumn, sums);
+  TileForm halved{form.rows, form.vectors / 2};
+  storeTile(halved, row, quotient(b, firstColumn, 2), separateWeights(sums));
+}
+
+/// The accumulators of two weights, which take turns in blocks of lanes, as pairs of vectors: the
+/// columns of one weight, then the same columns of the other.
+SmallVector<Value> LinearEmitter::separateWeights(ArrayRef<Value> sums) {
+  int64_t block = panel.getInterleave();
+  SmallVector<int64_t> first, second; // lanes of two neighbouring vectors, numbered through
+  for (int64_t lane = 0; lane < target.lanes(); ++lane) {
+    first.push_back(lane / block * 2 * block + lane % block);
+    second.push_back(first.back() + block);
+  }
+  SmallVector<Value> separate;
+  for (size_t i = 0; i < sums.size(); i += 2)
+    for (const auto &lanes : {first, second})
+      separate.push_back(vector::ShuffleOp::create(b, sums[i], sums[i + 1], lanes));
+  return separate;
 }
 
 LinearEmitter::Columns LinearEmitter::tileColumns(TileForm form, Value firstColumn) {
@@ -150,12 +171,10 @@ LinearEmitter::Columns LinearEmitter::tileColumns(TileForm form, Value firstColu
   Value inPanel = remainder(b, firstColumn, width);
   Value offset = sum(b, product(b, number, panelElements), product(b, inPanel, panel.getKGroup()));
   int64_t tilePanels = std::max<int64_t>(1, form.vectors * target.lanes() / width);
-  Columns tile{firstColumn, {}, form.vectors / tilePanels};
-  for (Value weight : projection.weights)
-    for (int64_t p = 0; p < tilePanels; ++p) {
-      Value distance = constantIndex(b, p * panelElements);
-      tile.lines.push_back(elementPointer(b, panel.getElement(), weight, sum(b, offset, distance)));
-    }
+  Columns tile{{}, form.vectors / tilePanels};
+  for (int64_t p = 0; p < tilePanels; ++p)
+    tile.lines.push_back(elementPointer(b, panel.getElement(), projection.weight,
+                                        sum(b, offset, p * panelElements)));
   return tile;
 }
 
@@ -166,7 +185,7 @@ SmallVector<Value> LinearEmitter::sumOverDepth(TileForm form, const TileRows &ro
   int64_t linesPerStep = kUnrolledK / group;
   int64_t loopLines = depth / group / linesPerStep * linesPerStep;
   Value zero = constantFloat(b, target.vectorType(b.getContext()), 0.0);
-  SmallVector<Value> sums(form.rows * rowVectors(form), zero);
+  SmallVector<Value> sums(form.rows * form.vectors, zero);
   auto addLines = [&](Value line, MutableArrayRef<Value> carried) {
     for (int64_t u = 0; u < linesPerStep; ++u)
       addLine(form, rows, tile, sum(b, line, u), group, carried);
@@ -183,7 +202,7 @@ SmallVector<Value> LinearEmitter::sumOverDepth(TileForm form, const TileRows &ro
 /// only at the end of an odd depth, where the input has no element for the padding.
 void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line,
                             int64_t steps, MutableArrayRef<Value> sums) {
-  int64_t group = panel.getKGroup(), vectors = rowVectors(form);
+  int64_t group = panel.getKGroup(), vectors = form.vectors;
   SmallVector<SmallVector<Value>> weights;
   Value lineOffset = product(b, line, lineElements);
   for (Value panelLines : tile.lines)
@@ -205,7 +224,8 @@ void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &
   }
 }
 
-/// The epilogue on finished sums. Operands per column are loaded once for all rows.
+/// The epilogue on finished sums: for each of the form's vectors of result columns, one of each
+/// weight. Operands per column are loaded once for all rows.
 void LinearEmitter::storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums) {
   int64_t columns = projection.columns;
   VectorType type = target.vectorType(b.getContext());
@@ -219,7 +239,7 @@ void LinearEmitter::storeTile(TileForm form, Value row, Value firstColumn, Array
                               ? tileRows({}, operand.element, operand.memory)
                               : TileRows(b, {}, operand.element, operand.memory, columns,
                                          constantIndex(b, 0), 1, firstColumn));
-  bool partial = columns % panel.getN() != 0;
+  bool partial = weightCount * columns % panel.getN() != 0;
   Value columnsLeft = difference(b, constantIndex(b, columns), firstColumn);
   for (int64_t v = 0; v < form.vectors; ++v) {
     int64_t lane = v * target.lanes();
@@ -233,7 +253,7 @@ void LinearEmitter::storeTile(TileForm form, Value row, Value firstColumn, Array
     for (int64_t r = 0; r < form.rows; ++r) {
       SmallVector<Value> arguments;
       for (int64_t w = 0; w < weightCount; ++w)
-        arguments.push_back(sums[r * rowVectors(form) + w * form.vectors + v]);
+        arguments.push_back(sums[(r * form.vectors + v) * weightCount + w]);
       for (auto [operand, loaded, rows] : llvm::zip(projection.operands, perColumn, operandRows))
         arguments.push_back(
             loaded ? loaded : loadFloats(b, type, operand.element, rows.pointer(b, r, lane), mask));

@@ -16,15 +16,16 @@ bool isSupportedPanel(PanelAttr panel) {
   return panel.getN() == kPanelColumns && (singles || pairs);
 }
 
-/// The common stored form of the weights; null after an error at the kernel function.
-PanelAttr weightPanel(func::FuncOp kernel, Operation *op, ValueRange weights) {
-  auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weights.front()));
-  bool areEqual = llvm::all_of(weights, [&](Value weight) { return encodingOf(weight) == panel; });
-  if (panel && areEqual && isSupportedPanel(panel))
+/// The stored form of the weight operand, which holds `count` weights; null after an error at the
+/// kernel function.
+PanelAttr weightPanel(func::FuncOp kernel, Operation *op, Value weight, int64_t count) {
+  auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weight));
+  bool fits = panel && (panel.getInterleave() > 0) == (count == 2);
+  if (fits && isSupportedPanel(panel))
     return panel;
-  kernel.emitError() << op->getName()
-                     << " needs a weight in f32 panels of 32 rows or bf16 panels of 32 rows "
-                        "in pairs of k";
+  kernel.emitError() << op->getName() << " needs "
+                     << (count == 2 ? "two interleaved weights" : "a weight")
+                     << " in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k";
   return nullptr;
 }
 
@@ -36,19 +37,17 @@ LogicalResult checkVector(func::FuncOp kernel, Operation *op, Value vector, Stri
   return kernel.emitError() << op->getName() << " needs its " << role << " stored flat in f32";
 }
 
-Projection plainProjection(const KernelOperands &operands, Value input, ValueRange weights,
-                           Value result, PanelAttr panel) {
+Projection plainProjection(const KernelOperands &operands, Value input, Value weight,
+                           Value result) {
   auto columns = [](Value v) { return cast<RankedTensorType>(v.getType()).getDimSize(1); };
-  Projection projection{columns(input),
-                        columns(result),
-                        panel,
-                        operands.buffer(input),
-                        operands.resultBuffer(0),
-                        getElementTypeOrSelf(input),
-                        getElementTypeOrSelf(result)};
-  for (Value weight : weights)
-    projection.weights.push_back(operands.buffer(weight));
-  return projection;
+  return {columns(input),
+          columns(result),
+          cast<PanelAttr>(encodingOf(weight)),
+          operands.buffer(input),
+          operands.buffer(weight),
+          operands.resultBuffer(0),
+          getElementTypeOrSelf(input),
+          getElementTypeOrSelf(result)};
 }
 
 RowMap rowMap(const KernelOperands &operands, Value index, std::optional<uint64_t> group) {
@@ -63,9 +62,8 @@ LogicalResult checkOperands(func::FuncOp kernel, FusedLinearOp op) {
   return success();
 }
 
-Projection linearProjection(LinearOp op, PanelAttr panel, const KernelOperands &operands) {
-  Projection projection =
-      plainProjection(operands, op.getInput(), op.getWeight(), op.getResult(), panel);
+Projection linearProjection(LinearOp op, const KernelOperands &operands) {
+  Projection projection = plainProjection(operands, op.getInput(), op.getWeight(), op.getResult());
   if (op.getBias())
     projection.operands.push_back(
         {operands.buffer(op.getBias()), Float32Type::get(op.getContext()), /*perElement=*/false});
@@ -75,9 +73,8 @@ Projection linearProjection(LinearOp op, PanelAttr panel, const KernelOperands &
   return projection;
 }
 
-Projection fusedProjection(FusedLinearOp op, PanelAttr panel, const KernelOperands &operands) {
-  Projection projection =
-      plainProjection(operands, op.getInput(), op.getWeights(), op.getResult(), panel);
+Projection fusedProjection(FusedLinearOp op, const KernelOperands &operands) {
+  Projection projection = plainProjection(operands, op.getInput(), op.getWeight(), op.getResult());
   for (Value operand : op.getEpilogueOperands()) {
     bool perElement = cast<RankedTensorType>(operand.getType()).getRank() == 2;
     // Vectors are stored in f32, whatever their logical type.
@@ -107,22 +104,20 @@ LogicalResult emitKernel(func::FuncOp kernel, const TileTarget &target) {
 LogicalResult checkProjection(func::FuncOp kernel) {
   Operation *op = kernelOp(kernel);
   if (auto fused = dyn_cast<FusedLinearOp>(op))
-    return success(weightPanel(kernel, op, fused.getWeights()) &&
+    return success(weightPanel(kernel, op, fused.getWeight(), fused.getWeightCount()) &&
                    succeeded(checkOperands(kernel, fused)) &&
                    succeeded(checkEpilogue(kernel, fused)));
   auto linear = cast<LinearOp>(op);
   return success(
-      weightPanel(kernel, op, linear.getWeight()) &&
+      weightPanel(kernel, op, linear.getWeight(), 1) &&
       (!linear.getBias() || succeeded(checkVector(kernel, op, linear.getBias(), "bias"))));
 }
 
 Projection projectionOf(func::FuncOp kernel, const KernelOperands &operands) {
   Operation *op = kernelOp(kernel);
   if (auto fused = dyn_cast<FusedLinearOp>(op))
-    return fusedProjection(fused, cast<PanelAttr>(encodingOf(fused.getWeights().front())),
-                           operands);
-  auto linear = cast<LinearOp>(op);
-  return linearProjection(linear, cast<PanelAttr>(encodingOf(linear.getWeight())), operands);
+    return fusedProjection(fused, operands);
+  return linearProjection(cast<LinearOp>(op), operands);
 }
 
 LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {

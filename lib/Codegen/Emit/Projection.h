@@ -1,4 +1,4 @@
-// A product of activations with one or two panelled weights, as a kernel has it in memory.
+// A product of activations with one or two weights in panels, as a kernel has it in memory.
 #pragma once
 
 #include "KernelFrame.h"
@@ -20,13 +20,13 @@ struct EpilogueOperand {
 };
 
 /// `result[store(t), n] = epilogue(Σ_k input[load(t), k] · weight_w[n, k] for each w, operands…)`.
+/// Two weights take turns in the panels, in blocks of `panel.getInterleave()` rows.
 struct Projection {
   int64_t depth;   // K
-  int64_t columns; // N
-  PanelAttr panel; // of every weight
-  Value input, result;
+  int64_t columns; // N, of the result
+  PanelAttr panel;
+  Value input, weight, result;
   Type inputElement, resultElement;
-  SmallVector<Value> weights = {};
   SmallVector<EpilogueOperand> operands = {};
   RowMap load = {}, store = {};
   /// The result of a tile's vector from its accumulators (one per weight) and operands.

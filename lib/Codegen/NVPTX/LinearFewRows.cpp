@@ -9,7 +9,7 @@
 namespace mlir::qvl {
 namespace {
 
-constexpr int64_t kPanelBytes = kFewRows * kPartialRow * 4; // of one warp
+constexpr int64_t kWarpBytes = kFewRows * kPartialRow * 4;
 
 class FewRowsBlock {
 public:
@@ -21,9 +21,8 @@ public:
 
 private:
   SmallVector<Value> sumOverDepth();
-  void storePartials(ArrayRef<Value> sums);
-  Value partials(Value warpNumber, int64_t panel);
-  Value totalQuad(int64_t panel, Value row, Value quad);
+  Value partials(Value warpNumber);
+  Value totalQuad(Value row, Value quad);
   void storeTotals();
 
   BlockFrame &frame;
@@ -35,7 +34,7 @@ private:
 };
 
 void FewRowsBlock::emit() {
-  storePartials(sumOverDepth());
+  warp.storePartials(sumOverDepth(), partials(frame.warp()));
   frame.barrier();
   storeTotals();
 }
@@ -44,11 +43,8 @@ void FewRowsBlock::emit() {
 SmallVector<Value> FewRowsBlock::sumOverDepth() {
   int64_t group = projection.panel.getKGroup(), chunkLines = warp.chunkLines();
   int64_t whole = projection.depth / (chunkLines * group);
-  SmallVector<Value> lines, sums;
-  for (int64_t panel = 0; panel < tile.panels; ++panel) {
-    lines.push_back(panels.lines(b, constantIndex(b, panel)));
-    sums.append(warp.zeros(b));
-  }
+  Value lines = panels.lines(b, constantIndex(b, 0));
+  SmallVector<Value> sums = warp.zeros(b);
   auto addChunk = [&](Value chunk, Value lineLimit, MutableArrayRef<Value> carried) {
     warp.addChunk({product(b, chunk, chunkLines), lineLimit}, lines, carried);
   };
@@ -68,24 +64,17 @@ SmallVector<Value> FewRowsBlock::sumOverDepth() {
   });
 }
 
-Value FewRowsBlock::partials(Value warpNumber, int64_t panel) {
-  Value number = sum(b, product(b, warpNumber, tile.panels), panel);
-  return elementPointer(b, b.getI8Type(), frame.shared(), product(b, number, kPanelBytes));
-}
-
-void FewRowsBlock::storePartials(ArrayRef<Value> sums) {
-  int64_t perPanel = sums.size() / tile.panels;
-  for (int64_t panel = 0; panel < tile.panels; ++panel)
-    warp.storePartials(sums.slice(panel * perPanel, perPanel), partials(frame.warp(), panel));
+Value FewRowsBlock::partials(Value warpNumber) {
+  return elementPointer(b, b.getI8Type(), frame.shared(), product(b, warpNumber, kWarpBytes));
 }
 
 /// Four columns of a row, over all warps in ascending order.
-Value FewRowsBlock::totalQuad(int64_t panel, Value row, Value quad) {
+Value FewRowsBlock::totalQuad(Value row, Value quad) {
   auto type = VectorType::get({4}, b.getF32Type());
   Value offset = sum(b, product(b, row, kPartialRow * 4), product(b, quad, kQuadBytes));
   Value total;
   for (int64_t w = 0; w < kFewRowsWarps; ++w) {
-    Value start = partials(constantIndex(b, w), panel);
+    Value start = partials(constantIndex(b, w));
     Value part = load(b, type, elementPointer(b, b.getI8Type(), start, offset), kQuadBytes);
     total = total ? arith::AddFOp::create(b, total, part).getResult() : part;
   }
@@ -102,11 +91,9 @@ void FewRowsBlock::storeTotals() {
   b.setInsertionPointToStart(active.thenBlock());
   Value row = quotient(b, frame.thread(), rowQuads), quad = remainder(b, frame.thread(), rowQuads);
   SmallVector<Value> weights;
-  for (int64_t weight = 0; weight < columns.weights; ++weight) {
-    Value number = quad;
-    if (columns.interleave > 0)
-      number = columns.laneQuad(b, sum(b, product(b, quad, 2), weight));
-    weights.push_back(totalQuad(columns.areSeparate() ? weight : 0, row, number));
+  for (int64_t weight = 0; weight < columns.weights(); ++weight) {
+    Value number = sum(b, product(b, quad, columns.weights()), weight);
+    weights.push_back(totalQuad(row, columns.laneQuad(b, number)));
   }
   Value column = sum(b, product(b, frame.columnTile(), tile.columns), product(b, quad, 4));
   LinearOutput(frame, projection).store({{sum(b, frame.rowBegin(), row)}, column, 4, {weights}});

@@ -1,9 +1,9 @@
 // Projections of a few rows, which read every weight once and do little with it.
 //
-// A block has one panel (two, where two weights have panels of their own). Its warps share k in
-// chunks by turns and read panel lines from global memory to registers, 16 bytes a lane and whole
-// lines a warp. The sums of the warps meet in shared memory and are added in the order of the
-// warps, so that a row's result depends on nothing but the row.
+// A block has one panel. Its warps share k in chunks by turns and read panel lines from global
+// memory to registers, 16 bytes a lane and whole lines a warp. The sums of the warps meet in shared
+// memory and are added in the order of the warps, so that a row's result depends on nothing but the
+// row.
 #pragma once
 
 #include "BlockFrame.h"
@@ -11,7 +11,7 @@
 
 namespace mlir::qvl {
 
-/// A chunk of k: lines of one panel. `lineLimit` is null where all lines exist.
+/// A chunk of k: lines of the panel. `lineLimit` is null where all lines exist.
 struct FewRowsChunk {
   Value firstLine, lineLimit;
 };
@@ -22,12 +22,11 @@ public:
   virtual ~FewRowsWarp() = default;
   /// Lines of a chunk.
   virtual int64_t chunkLines() const = 0;
-  /// Sums of a lane for one panel, all zero at the start.
+  /// Sums of a lane, all zero at the start.
   virtual SmallVector<Value> zeros(ImplicitLocOpBuilder &b) const = 0;
-  /// Adds the products of a chunk; `lines` is the first line of each panel.
-  virtual void addChunk(const FewRowsChunk &chunk, ArrayRef<Value> lines,
-                        MutableArrayRef<Value> sums) = 0;
-  /// Writes the warp's sums of one panel to shared memory, [kFewRows][kPartialRow] f32 at `target`.
+  /// Adds the products of a chunk; `lines` is the first line of the panel.
+  virtual void addChunk(const FewRowsChunk &chunk, Value lines, MutableArrayRef<Value> sums) = 0;
+  /// Writes the warp's sums to shared memory, [kFewRows][kPartialRow] f32 at `target`.
   virtual void storePartials(ArrayRef<Value> sums, Value target) = 0;
 };
 

@@ -26,8 +26,7 @@ public:
   SmallVector<Value> zeros(ImplicitLocOpBuilder &b) const override {
     return SmallVector<Value>(kFewRows, constantFloat(b, vector, 0.0));
   }
-  void addChunk(const FewRowsChunk &chunk, ArrayRef<Value> lines,
-                MutableArrayRef<Value> sums) override;
+  void addChunk(const FewRowsChunk &chunk, Value lines, MutableArrayRef<Value> sums) override;
   void storePartials(ArrayRef<Value> sums, Value target) override;
 
 private:
@@ -90,23 +89,18 @@ SmallVector<Value> FmaWarp::loadQuad(Value lines, Value line, Value lineLimit) {
   return quad.getResults();
 }
 
-void FmaWarp::addChunk(const FewRowsChunk &chunk, ArrayRef<Value> lines,
-                       MutableArrayRef<Value> sums) {
+void FmaWarp::addChunk(const FewRowsChunk &chunk, Value lines, MutableArrayRef<Value> sums) {
   int64_t group = projection.panel.getKGroup();
   Value line = sum(b, chunk.firstLine, product(b, lineGroup, kGroupLines));
   SmallVector<SmallVector<Value>> quads;
-  for (Value panelLines : lines)
-    for (int64_t i = 0; i < kGroupLines; ++i)
-      quads.push_back(loadQuad(panelLines, sum(b, line, i), chunk.lineLimit));
+  for (int64_t i = 0; i < kGroupLines; ++i)
+    quads.push_back(loadQuad(lines, sum(b, line, i), chunk.lineLimit));
   for (int64_t row = 0; row < kFewRows; ++row) {
     SmallVector<Value> inputs = loadInput(row, line, !chunk.lineLimit);
-    for (size_t panel = 0; panel < lines.size(); ++panel)
-      for (int64_t k = 0; k < kGroupLines * group; ++k) {
-        Value x = vector::BroadcastOp::create(b, vector, inputs[k]);
-        Value w = quads[panel * kGroupLines + k / group][k % group];
-        Value &total = sums[panel * kFewRows + row];
-        total = math::FmaOp::create(b, x, w, total);
-      }
+    for (int64_t k = 0; k < kGroupLines * group; ++k) {
+      Value x = vector::BroadcastOp::create(b, vector, inputs[k]);
+      sums[row] = math::FmaOp::create(b, x, quads[k / group][k % group], sums[row]);
+    }
   }
 }
 

@@ -30,8 +30,7 @@ public:
   SmallVector<Value> zeros(ImplicitLocOpBuilder &b) const override {
     return SmallVector<Value>(8, constantFloat(b, b.getF32Type(), 0.0));
   }
-  void addChunk(const FewRowsChunk &chunk, ArrayRef<Value> lines,
-                MutableArrayRef<Value> sums) override;
+  void addChunk(const FewRowsChunk &chunk, Value lines, MutableArrayRef<Value> sums) override;
   void storePartials(ArrayRef<Value> sums, Value target) override;
 
 private:
@@ -92,28 +91,22 @@ SmallVector<Value> TensorCoreWarp::loadQuad(Value lines, Value line, Value lineL
 }
 
 /// All reads come first.
-void TensorCoreWarp::addChunk(const FewRowsChunk &chunk, ArrayRef<Value> lines,
-                              MutableArrayRef<Value> sums) {
+void TensorCoreWarp::addChunk(const FewRowsChunk &chunk, Value lines, MutableArrayRef<Value> sums) {
   SmallVector<SmallVector<Value>> inputs, quads;
   for (int64_t unit = 0; unit < kUnits; ++unit) {
     Value line =
         sum(b, sum(b, chunk.firstLine, product(b, inGroup, kLaneLines)), unit * kUnitLines);
     inputs.push_back(loadInput(line, !chunk.lineLimit));
-    for (Value panelLines : lines)
-      for (int64_t i = 0; i < kLaneLines; ++i)
-        quads.push_back(loadQuad(panelLines, sum(b, line, i), chunk.lineLimit));
+    for (int64_t i = 0; i < kLaneLines; ++i)
+      quads.push_back(loadQuad(lines, sum(b, line, i), chunk.lineLimit));
   }
-  int64_t panels = lines.size(), perPanel = sums.size() / panels;
   for (int64_t unit = 0; unit < kUnits; ++unit)
-    for (int64_t panel = 0; panel < panels; ++panel)
-      for (int64_t i = 0; i < kLaneLines; i += 2) {
-        ArrayRef<Value> low = quads[(unit * panels + panel) * kLaneLines + i];
-        ArrayRef<Value> high = quads[(unit * panels + panel) * kLaneLines + i + 1];
-        for (int64_t half : {0, 1}) // columns 4g + 2 half and 4g + 2 half + 1
-          multiplyAdd(b, {low[2 * half], low[2 * half + 1], high[2 * half], high[2 * half + 1]},
-                      inputs[unit][i], inputs[unit][i + 1],
-                      sums.slice(panel * perPanel + 4 * half, 4));
-      }
+    for (int64_t i = 0; i < kLaneLines; i += 2) {
+      ArrayRef<Value> low = quads[unit * kLaneLines + i], high = quads[unit * kLaneLines + i + 1];
+      for (int64_t half : {0, 1}) // columns 4g + 2 half and 4g + 2 half + 1
+        multiplyAdd(b, {low[2 * half], low[2 * half + 1], high[2 * half], high[2 * half + 1]},
+                    inputs[unit][i], inputs[unit][i + 1], sums.slice(4 * half, 4));
+    }
 }
 
 /// A lane has columns 4g to 4g + 3 of rows 2c and 2c + 1 of the result.

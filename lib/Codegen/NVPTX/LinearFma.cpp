@@ -56,7 +56,7 @@ FmaTile::FmaTile(BlockFrame &frame, const Projection &projection, const LinearTi
 
 void FmaTile::planColumns() {
   for (int64_t i = 0; i < kThreadQuads; ++i) {
-    if (columns.interleave > 0) {
+    if (columns.arePairs) {
       slots[i] = quotient(b, lineLane, kLineLanes / 2);
       Value pair = remainder(b, lineLane, kLineLanes / 2);
       quads[i] = columns.laneQuad(b, sum(b, product(b, pair, 2), i));
@@ -64,8 +64,7 @@ void FmaTile::planColumns() {
     } else {
       slots[i] = constantIndex(b, i);
       quads[i] = lineLane;
-      int64_t panelColumn = columns.areSeparate() ? 0 : i * kPanelColumns;
-      firstColumns[i] = sum(b, product(b, lineLane, 4), panelColumn);
+      firstColumns[i] = sum(b, product(b, lineLane, 4), i * kPanelColumns);
     }
   }
 }
@@ -119,8 +118,8 @@ SmallVector<Value> FmaTile::loadLine(Value stage, int64_t quad, int64_t line) {
 }
 
 void FmaTile::store(ArrayRef<Value> sums) {
-  if (columns.weights == 2)
-    return storePatch(sums, 0, 2);
+  if (columns.arePairs)
+    return storePatch(sums, 0, kThreadQuads);
   for (int64_t quad = 0; quad < kThreadQuads; ++quad)
     storePatch(sums, quad, 1);
 }

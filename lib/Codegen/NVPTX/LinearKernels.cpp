@@ -12,7 +12,7 @@ void emitTile(BlockFrame &frame, const Projection &projection, const LinearTile 
               bool hasWarpgroups) {
   switch (tile.form) {
   case LinearForm::ManyRows:
-    if (hasWarpgroups && isWarpgroupTile(projection, tile))
+    if (hasWarpgroups && isWarpgroupTile(tile))
       return emitWarpgroupTile(frame, projection, tile);
     return emitTensorCoreTile(frame, projection, tile);
   case LinearForm::ManyRowsFma:
@@ -27,6 +27,9 @@ void emitTile(BlockFrame &frame, const Projection &projection, const LinearTile 
 LogicalResult emitKernel(func::FuncOp kernel) {
   if (failed(checkProjection(kernel)))
     return failure();
+  int64_t block = linearPanel(kernel).getInterleave();
+  if (block != 0 && block != kPairBlock)
+    return kernel.emitError() << "weights that take turns need blocks of " << kPairBlock << " rows";
   FailureOr<TileGrid> grid = tileGrid(kernel, TargetKind::Cuda);
   if (failed(grid))
     return failure();

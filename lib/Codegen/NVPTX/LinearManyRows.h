@@ -10,7 +10,7 @@ namespace mlir::qvl {
 void emitTensorCoreTile(BlockFrame &frame, const Projection &projection, const LinearTile &tile);
 
 /// The same by wgmma, for tiles that isWarpgroupTile() accepts.
-bool isWarpgroupTile(const Projection &projection, const LinearTile &tile);
+bool isWarpgroupTile(const LinearTile &tile);
 void emitWarpgroupTile(BlockFrame &frame, const Projection &projection, const LinearTile &tile);
 
 /// Any elements: every sum is one chain of fused multiply-adds over ascending k from zero, as on

@@ -16,10 +16,8 @@ Value bitTimes(ImplicitLocOpBuilder &b, Value number, int64_t bit, int64_t facto
 
 } // namespace
 
-PanelColumns PanelColumns::of(PanelAttr panel, int64_t weights) { return {weights, 0}; }
-
 Value PanelColumns::laneQuad(ImplicitLocOpBuilder &b, Value n) const {
-  if (interleave == 0)
+  if (!arePairs)
     return n;
   // Blocks of two quads take turns: the lowest two bits of the number change places.
   Value high = product(b, quotient(b, n, 4), 4);
@@ -28,22 +26,14 @@ Value PanelColumns::laneQuad(ImplicitLocOpBuilder &b, Value n) const {
 
 TilePanels::TilePanels(ImplicitLocOpBuilder &b, const Projection &projection,
                        const LinearTile &tile, Value columnTile)
-    : panel(projection.panel),
-      panelColumns(PanelColumns::of(panel, static_cast<int64_t>(projection.weights.size()))),
-      weights(projection.weights), panelCount(panel.getPadN() / panel.getN()),
-      firstPanel(product(b, columnTile, tile.panels / static_cast<int64_t>(weights.size()))) {}
+    : panel(projection.panel), panelColumns(panel), weight(projection.weight),
+      firstPanel(product(b, columnTile, tile.panels)) {}
 
 Value TilePanels::lines(ImplicitLocOpBuilder &b, Value slot) const {
-  Value memory = weights[0], inTile = slot;
-  if (weights.size() == 2) {
-    Value isSecond = arith::TruncIOp::create(b, b.getI1Type(),
-                                             arith::IndexCastOp::create(b, b.getI32Type(), slot));
-    memory = arith::SelectOp::create(b, isSecond, weights[1], weights[0]);
-    inTile = quotient(b, slot, 2);
-  }
-  Value number = minimum(b, sum(b, firstPanel, inTile), constantIndex(b, panelCount - 1));
-  Value offset = product(b, number, panel.getN() * panel.getPadK());
-  return elementPointer(b, panel.getElement(), memory, offset);
+  Value last = constantIndex(b, panel.getPadN() / panel.getN() - 1);
+  Value offset =
+      product(b, minimum(b, sum(b, firstPanel, slot), last), panel.getN() * panel.getPadK());
+  return elementPointer(b, panel.getElement(), weight, offset);
 }
 
 SmallVector<Value> widenPairs(ImplicitLocOpBuilder &b, Value words) {

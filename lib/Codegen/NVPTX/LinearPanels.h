@@ -9,25 +9,28 @@ namespace mlir::qvl {
 
 /// How panels hold the columns of the result.
 struct PanelColumns {
-  int64_t weights;    // that a column of the result combines: one or two
-  int64_t interleave; // rows of a block where two weights take turns in each panel, else zero
+  /// Whether two weights take turns in each panel, in blocks of 8 rows.
+  bool arePairs;
 
-  static PanelColumns of(PanelAttr panel, int64_t weights);
+  explicit PanelColumns(PanelAttr panel) : arePairs(panel && panel.getInterleave() > 0) {}
 
-  /// Two weights, each in panels of its own.
-  bool areSeparate() const { return weights == 2 && interleave == 0; }
+  /// Weights that a column of the result combines.
+  int64_t weights() const { return arePairs ? 2 : 1; }
   /// Columns of the result in one panel.
-  int64_t perPanel() const { return interleave > 0 ? kPanelColumns / 2 : kPanelColumns; }
-  /// Neighbouring columns of the result whose sums a lane holds after a matrix instruction has read
+  int64_t perPanel() const { return kPanelColumns / weights(); }
+  /// Neighbouring columns of the result whose sums a lane holds after matrix instructions have read
   /// the quads of laneQuad().
-  int64_t perLane() const { return interleave > 0 ? 4 : 8; }
-  /// The quad (four columns) of a panel line that lanes of number `n` in [0, 8) read. Two
-  /// neighbouring numbers end in one lane: quads that follow each other in the panel, or one of
-  /// each weight for the same columns of the result.
+  int64_t perLane() const { return 8 / weights(); }
+  /// The quad (four columns) of a panel line that lanes of number `n` in [0, 8) read. Numbers 2i
+  /// and 2i + 1 end in one lane: quads that follow each other in the panel, or one of each weight
+  /// for the same columns of the result.
   Value laneQuad(ImplicitLocOpBuilder &b, Value n) const;
 };
 
-/// The panels of one tile, numbered by slots. Two weights with panels of their own take turns.
+/// Rows of a block where two weights take turns: the only form that the emitters know.
+inline constexpr int64_t kPairBlock = 8;
+
+/// The panels of one tile, numbered by slots.
 class TilePanels {
 public:
   TilePanels(ImplicitLocOpBuilder &b, const Projection &projection, const LinearTile &tile,
@@ -43,9 +46,7 @@ public:
 private:
   PanelAttr panel;
   PanelColumns panelColumns;
-  SmallVector<Value> weights;
-  int64_t panelCount; // of one weight
-  Value firstPanel;
+  Value weight, firstPanel;
 };
 
 /// Loads a quad of a panel line: a vector<4xf32> for each k of the line.

@@ -65,8 +65,7 @@ void TensorCoreTile::emit() {
   sums = pipeline.run(sums, [&](Value stage, int64_t depth, MutableArrayRef<Value> carried) {
     addStage(stage, depth, carried);
   });
-  // Two weights with panels of their own meet in one patch.
-  for (int64_t panel = 0; panel < warpPanels; panel += columns.areSeparate() ? 2 : 1)
+  for (int64_t panel = 0; panel < warpPanels; ++panel)
     storePanel(sums, panel);
 }
 
@@ -128,22 +127,17 @@ Value TensorCoreTile::quadVector(ArrayRef<Value> sums, int64_t block, int64_t ha
 /// A row's vectors of a patch, one for each weight.
 SmallVector<Value> TensorCoreTile::rowSums(ArrayRef<Value> sums, int64_t block, int64_t half,
                                            int64_t panel) {
-  auto quad = [&](int64_t p, int64_t side) { return quadVector(sums, block, half, p, side); };
-  if (columns.interleave > 0)
-    return {quad(panel, 0), quad(panel, 1)};
-  auto neighbours = [&](int64_t p) -> Value {
-    return vector::ShuffleOp::create(b, quad(p, 0), quad(p, 1),
-                                     llvm::to_vector(llvm::seq<int64_t>(0, 2 * kInstructions)));
-  };
-  if (columns.areSeparate())
-    return {neighbours(panel), neighbours(panel + 1)};
-  return {neighbours(panel)};
+  Value even = quadVector(sums, block, half, panel, 0),
+        odd = quadVector(sums, block, half, panel, 1);
+  if (columns.arePairs)
+    return {even, odd};
+  return {vector::ShuffleOp::create(b, even, odd,
+                                    llvm::to_vector(llvm::seq<int64_t>(0, 2 * kInstructions)))};
 }
 
 void TensorCoreTile::storePanel(ArrayRef<Value> sums, int64_t panel) {
-  Value number = quotient(b, sum(b, firstPanel, panel), columns.areSeparate() ? 2 : 1);
-  Value column =
-      sum(b, product(b, number, columns.perPanel()), product(b, inGroup, columns.perLane()));
+  Value column = sum(b, product(b, sum(b, firstPanel, panel), columns.perPanel()),
+                     product(b, inGroup, columns.perLane()));
   OutputPatch patch{
       {}, sum(b, product(b, frame.columnTile(), tile.columns), column), columns.perLane(), {}};
   Value row = sum(b, sum(b, frame.rowBegin(), firstRow), group);

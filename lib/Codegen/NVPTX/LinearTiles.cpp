@@ -11,17 +11,11 @@ namespace {
 /// Columns of panels from which on a tile is large: below, small tiles give more blocks.
 constexpr int64_t kLargeColumns = 1024;
 
-struct Operands {
-  Value input, weight;
-  int64_t weights; // with panels of their own
-};
-
-Operands operandsOf(Operation *op) {
+std::pair<Value, Value> inputAndWeight(Operation *op) {
   if (auto fused = dyn_cast<FusedLinearOp>(op))
-    return {fused.getInput(), fused.getWeights().front(),
-            static_cast<int64_t>(fused.getWeights().size())};
+    return {fused.getInput(), fused.getWeight()};
   auto linear = cast<LinearOp>(op);
-  return {linear.getInput(), linear.getWeight(), 1};
+  return {linear.getInput(), linear.getWeight()};
 }
 
 LinearForm formOf(func::FuncOp kernel, bool isBf16) {
@@ -38,28 +32,30 @@ LinearStage LinearStage::of(const LinearTile &tile, Type inputElement, int64_t k
   return {depth, lines, tile.rows * kStageRowBytes, lines * kPanelLineBytes};
 }
 
+PanelAttr linearPanel(func::FuncOp kernel) {
+  return dyn_cast_or_null<PanelAttr>(encodingOf(inputAndWeight(kernelOp(kernel)).second));
+}
+
 LinearTile LinearTile::of(func::FuncOp kernel) {
-  auto [input, weight, weights] = operandsOf(kernelOp(kernel));
-  // Emission refuses other forms; the grid has to be something.
-  auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weight));
-  bool arePairs = panel && panel.getElement().isBF16();
+  auto [input, weight] = inputAndWeight(kernelOp(kernel));
+  PanelAttr panel =
+      linearPanel(kernel); // Emission refuses other forms; the grid has to be something.
+  bool isBf16 = panel && panel.getElement().isBF16();
   Type element = getElementTypeOrSelf(input);
-  PanelColumns columns = PanelColumns::of(panel, weights);
-  LinearTile tile{formOf(kernel, element.isBF16() && arePairs), 2, 0, 64, 128, 0};
+  LinearTile tile{formOf(kernel, element.isBF16() && isBf16), 2, 0, 64, 128, 0};
   if (tile.form == LinearForm::ManyRows) {
-    int64_t weightRows = cast<RankedTensorType>(weight.getType()).getDimSize(0);
-    bool isLarge = weightRows * weights >= kLargeColumns;
+    bool isLarge = cast<RankedTensorType>(weight.getType()).getDimSize(0) >= kLargeColumns;
     tile.rows = isLarge ? 128 : 64;
-    tile.panels = isLarge || columns.areSeparate() ? 4 : 2;
+    tile.panels = isLarge ? 4 : 2;
   } else if (tile.form != LinearForm::ManyRowsFma) {
     tile.rows = kFewRows;
-    tile.panels = columns.areSeparate() ? 2 : 1;
+    tile.panels = 1;
     tile.threads = 32 * kFewRowsWarps;
   }
-  tile.columns = tile.panels * kPanelColumns / columns.weights;
-  tile.sharedBytes = kLinearStages * LinearStage::of(tile, element, arePairs ? 2 : 1).bytes(tile);
+  tile.columns = tile.panels * PanelColumns(panel).perPanel();
+  tile.sharedBytes = kLinearStages * LinearStage::of(tile, element, isBf16 ? 2 : 1).bytes(tile);
   if (tile.rows == kFewRows)
-    tile.sharedBytes = kFewRowsWarps * tile.panels * kFewRows * kPartialRow * 4;
+    tile.sharedBytes = kFewRowsWarps * kFewRows * kPartialRow * 4;
   return tile;
 }
 

@@ -21,7 +21,7 @@ enum class LinearForm {
 /// The tile of a thread block.
 struct LinearTile {
   LinearForm form;
-  int64_t panels;  // of 32 columns of a weight; two weights count both
+  int64_t panels;  // of 32 columns of the weight; two weights share each
   int64_t columns; // of the result
   int64_t rows;
   int64_t threads;
@@ -31,6 +31,9 @@ struct LinearTile {
   /// static sizes, on the stored form of the weights and on kFewRowsAttr alone.
   static LinearTile of(func::FuncOp kernel);
 };
+
+/// The stored form of the weight of such a kernel function; null when it is not in panels.
+PanelAttr linearPanel(func::FuncOp kernel);
 
 // ---------------------------------------------------------------- shared memory of many rows
 

@@ -86,7 +86,7 @@ SmallVector<Value> WarpgroupTile::loadWords(Value stage, Value quad, Value place
 /// Appends the words of two columns of a line to each operand: of neighbouring columns, or of the
 /// same two columns of each weight.
 void WarpgroupTile::loadLine(Value stage, int64_t line, SmallVector<Value> (&operands)[kParts]) {
-  if (!columns.interleave > 0) {
+  if (!columns.arePairs) {
     SmallVector<Value> quad = loadWords(stage, group, constantIndex(b, 0), line, 4);
     operands[0].append({quad[0], quad[1]});
     operands[1].append({quad[2], quad[3]});
@@ -110,13 +110,13 @@ SmallVector<Value> WarpgroupTile::rowSums(ArrayRef<Value> sums, int64_t row) {
     return vector::FromElementsOp::create(b, type, values);
   };
   ArrayRef<Value> all(elements);
-  if (columns.interleave > 0)
+  if (columns.arePairs)
     return {vector(all.take_front(2)), vector(all.drop_front(2))};
   return {vector(all)};
 }
 
 void WarpgroupTile::storeRows(ArrayRef<Value> sums, int64_t firstRow) {
-  int64_t width = 4 / columns.weights;
+  int64_t width = 4 / columns.weights();
   Value column = sum(b, product(b, frame.warp(), columns.perPanel()), product(b, group, width));
   OutputPatch patch{{}, sum(b, product(b, frame.columnTile(), tile.columns), column), width, {}};
   Value start = sum(b, frame.rowBegin(), product(b, inGroup, 2));
@@ -129,8 +129,8 @@ void WarpgroupTile::storeRows(ArrayRef<Value> sums, int64_t firstRow) {
 
 } // namespace
 
-bool isWarpgroupTile(const Projection &projection, const LinearTile &tile) {
-  return tile.rows == kWarpgroupColumns && tile.panels == 4 && projection.weights.size() == 1;
+bool isWarpgroupTile(const LinearTile &tile) {
+  return tile.rows == kWarpgroupColumns && tile.panels == 4;
 }
 
 void emitWarpgroupTile(BlockFrame &frame, const Projection &projection, const LinearTile &tile) {

@@ -43,9 +43,10 @@ LogicalResult checkStoredForms(func::FuncOp kernel, Operation *op) {
   if (auto norm = dyn_cast<RmsNormOp>(op);
       norm && !isa_and_nonnull<FlatAttr>(encodingOf(norm.getWeight())))
     return kernel.emitError("qvl.rms_norm needs a weight stored flat");
-  if (auto embed = dyn_cast<EmbedOp>(op);
-      embed && !isa_and_nonnull<PanelAttr>(encodingOf(embed.getTable())))
-    return kernel.emitError("qvl.embed needs a table in panels");
+  auto embed = dyn_cast<EmbedOp>(op);
+  auto panel = embed ? dyn_cast_or_null<PanelAttr>(encodingOf(embed.getTable())) : PanelAttr();
+  if (embed && (!panel || panel.getInterleave() > 0))
+    return kernel.emitError("qvl.embed needs a table in panels with its rows in order");
   return success();
 }
 } // namespace

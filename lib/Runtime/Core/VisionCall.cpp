@@ -22,6 +22,15 @@ absl::Status checkGroupBounds(absl::string_view operand, std::span<const std::in
   return absl::OkStatus();
 }
 
+/// Kernels of windowed attention have room for the rows of one whole window.
+absl::Status checkWindowRows(std::span<const std::int32_t> windows, std::int64_t windowRows) {
+  for (std::size_t i = 1; i < windows.size(); ++i)
+    if (std::int64_t rows = std::int64_t{windows[i]} - windows[i - 1]; rows > windowRows)
+      return absl::InvalidArgumentError(absl::StrCat(
+          "window ", i - 1, " has ", rows, " rows, more than the ", windowRows, " of a whole one"));
+  return absl::OkStatus();
+}
+
 /// Positions are coordinates inside a frame, so they are below its number of rows.
 absl::Status checkPositions(const VisionCall &call, std::int64_t rows) {
   for (std::size_t frame = 1; frame < call.frames.size(); ++frame) {
@@ -57,8 +66,11 @@ absl::Status checkWindowOrder(const VisionCall &call, std::int64_t groupRows) {
 } // namespace
 
 VisionLimits VisionLimits::of(const qvlfmt::ModelFacts &facts) {
-  std::int64_t side = facts.processor()->merge_size();
-  return {facts.patch_row(), side * side};
+  const qvlfmt::ProcessorFacts &processor = *facts.processor();
+  const std::int64_t groupSide = processor.merge_size();
+  const std::int64_t windowSide =
+      processor.window_size() / processor.patch_size() / groupSide * groupSide;
+  return {facts.patch_row(), groupSide * groupSide, windowSide * windowSide};
 }
 
 absl::Status checkVisionCall(const VisionCall &call, const VisionLimits &limits) {
@@ -72,6 +84,7 @@ absl::Status checkVisionCall(const VisionCall &call, const VisionLimits &limits)
   QVLRT_RETURN_IF_ERROR(checkCount("window", call.window.size(), rows / limits.groupRows));
   QVLRT_RETURN_IF_ERROR(checkGroupBounds("frames", call.frames, rows, limits.groupRows));
   QVLRT_RETURN_IF_ERROR(checkGroupBounds("windows", call.windows, rows, limits.groupRows));
+  QVLRT_RETURN_IF_ERROR(checkWindowRows(call.windows, limits.windowRows));
   QVLRT_RETURN_IF_ERROR(checkPositions(call, rows));
   return checkWindowOrder(call, limits.groupRows);
 }

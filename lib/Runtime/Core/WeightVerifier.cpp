@@ -14,6 +14,11 @@ namespace qvlrt {
 
 namespace {
 
+/// Two halves of `rows` rows can take turns in a panel in blocks of `interleave`, or need not.
+bool isInterleave(std::int64_t interleave, std::int64_t panelRows, std::int64_t rows) {
+  return interleave == 0 || (interleave > 0 && panelRows % (2 * interleave) == 0 && rows % 2 == 0);
+}
+
 /// Bytes that a weight's encoding stores for its logical shape; the status says what contradicts.
 absl::StatusOr<std::uint64_t> encodedBytes(const qvlfmt::Weight &weight) {
   std::span<const std::int64_t> shape = spanOf(weight.shape());
@@ -25,12 +30,16 @@ absl::StatusOr<std::uint64_t> encodedBytes(const qvlfmt::Weight &weight) {
   std::optional<std::uint64_t> dense = tensorBytes(shape, encoding->element());
   if (!dense || *dense > kMaxTensorBytes)
     return absl::InvalidArgumentError("a shape that no memory holds");
-  if (encoding->panel_n() == 0)
+  if (encoding->panel_n() == 0 && weight.interleave() == 0)
     return *dense;
 
-  if (encoding->panel_n() < 0 || encoding->k_group() < 1 || shape.size() != 2)
+  if (encoding->panel_n() < 1 || encoding->k_group() < 1 || shape.size() != 2)
     return absl::InvalidArgumentError(absl::StrCat(
         "panels of ", encoding->panel_n(), " x ", encoding->k_group(), " for rank ", shape.size()));
+  if (!isInterleave(weight.interleave(), encoding->panel_n(), shape[0]))
+    return absl::InvalidArgumentError(absl::StrCat("blocks of ", weight.interleave(),
+                                                   " rows do not take turns in panels of ",
+                                                   encoding->panel_n(), " for ", shape[0]));
   const std::int64_t padded[] = {encoding->pad_n(), encoding->pad_k()};
   if (padded[0] < shape[0] || padded[1] < shape[1] || padded[0] % encoding->panel_n() != 0 ||
       padded[1] % encoding->k_group() != 0)

@@ -78,16 +78,14 @@ Operand permutation(std::mt19937 &random, int64_t groups) {
 
 std::string LinearCase::text() const {
   std::string n = std::to_string(columns), k = std::to_string(depth);
-  std::string x = tensor("?x" + k, input), w = tensor(n + "x" + k, weight);
-  std::string y = tensor("?x" + n, result), vector = tensor(n, "f32");
-  std::string arguments = "%x: " + x, weights, weightTypes, operands, operandTypes, region;
-  for (int i = 0; i < epilogue->weights; ++i) {
-    std::string number = std::to_string(i);
-    join(arguments, "%w" + number + ": " + w + panelEncoding(columns, depth, weight == "bf16"));
-    join(weights, "%w" + number);
-    join(weightTypes, w);
-    join(region, "%a" + number + ": f32");
-  }
+  bool isBf16 = weight == "bf16";
+  std::string x = tensor("?x" + k, input), y = tensor("?x" + n, result), vector = tensor(n, "f32");
+  std::string w = tensor(std::to_string(epilogue->weights * columns) + "x" + k, weight);
+  std::string stored = epilogue->weights == 1 ? panelEncoding(columns, depth, isBf16)
+                                              : pairEncoding(columns, depth, isBf16);
+  std::string arguments = "%x: " + x + ", %w: " + w + stored, operands, operandTypes, region;
+  for (int i = 0; i < epilogue->weights; ++i)
+    join(region, "%a" + std::to_string(i) + ": f32");
   for (size_t i = 0; i < epilogue->ranks.size(); ++i) {
     std::string number = std::to_string(i), type = epilogue->ranks[i] == 1 ? vector : y;
     bool isVector = epilogue->ranks[i] == 1;
@@ -102,23 +100,23 @@ std::string LinearCase::text() const {
       join(arguments, std::string("%") + name + ": tensor<?xi32>");
   bool hasOperands = !epilogue->ranks.empty();
   return "func.func @linear(" + arguments + ") -> " + y +
-         (fewRows ? " attributes {qvl.few_rows}" : "") + " {\n  %y = qvl.fused_linear %x, (" +
-         weights + ")" + (hasOperands ? " with(" + operands + ")" : "") + map("load", load) +
-         map("store", store) + " : " + x + ", (" + weightTypes + ")" +
-         (hasOperands ? " with(" + operandTypes + ")" : "") + " -> " + y + " {\n^bb0(" + region +
-         "):\n" + epilogue->region + "}\n  return %y : " + y + "\n}\n";
+         (fewRows ? " attributes {qvl.few_rows}" : "") + " {\n  %y = qvl.fused_linear %x, (%w)" +
+         (hasOperands ? " with(" + operands + ")" : "") + map("load", load) + map("store", store) +
+         " : " + x + ", (" + w + ")" + (hasOperands ? " with(" + operandTypes + ")" : "") + " -> " +
+         y + " {\n^bb0(" + region + "):\n" + epilogue->region + "}\n  return %y : " + y + "\n}\n";
 }
 
 RowCase LinearCase::operands(int64_t rows) const {
   std::mt19937 random(static_cast<uint32_t>(columns * 7919 + depth));
   RowCase c{text(), {}, {{result, {rows, columns}}}, rows};
   c.operands.push_back({{input, {rows, depth}}, uniform(random, rows * depth, input)});
-  for (int i = 0; i < epilogue->weights; ++i) {
-    Operand w{{weight, {columns, depth}, -1}, uniform(random, columns * depth, weight)};
-    std::vector<float> values(w.values.begin(), w.values.end());
-    w.stored = packPanels(values, columns, depth, weight == "bf16");
-    c.operands.push_back(std::move(w));
-  }
+  int64_t weights = epilogue->weights, weightRows = weights * columns;
+  Operand w{{weight, {weightRows, depth}, -1}, uniform(random, weightRows * depth, weight)};
+  std::vector<float> values(w.values.begin(), w.values.end());
+  if (weights == 2)
+    values = interleave(values, columns, depth);
+  w.stored = packPanels(values, values.size() / depth, depth, weight == "bf16");
+  c.operands.push_back(std::move(w));
   for (int rank : epilogue->ranks) {
     TensorForm form =
         rank == 1 ? TensorForm{"f32", {columns}, -1} : TensorForm{result, {rows, columns}};

@@ -60,10 +60,12 @@ TEST_P(GpuLinear, LargeTilesMatchOnRaggedShapes) {
 
 /// Large tiles where a chip has matrix instructions of warpgroups.
 TEST_P(GpuLinear, WarpgroupsMatchOnRaggedShapes) {
-  LinearCase mapped = bf16Case(1024, 48), residual = bf16Case(1032, 80, "f32");
+  LinearCase mapped = bf16Case(1024, 48), residual = bf16Case(1032, 80, "f32"),
+             gated = bf16Case(520, 70);
   mapped.load = mapped.store = 4;
   residual.epilogue = &kResidual;
-  for (const LinearCase &c : {bf16Case(1100, 588), bf16Case(1025, 37), mapped, residual}) {
+  gated.epilogue = &kGatedUnit;
+  for (const LinearCase &c : {bf16Case(1100, 588), bf16Case(1025, 37), mapped, residual, gated}) {
     EXPECT_NE(GpuKernel::create(c.text(), "sm_90a")->text().find("wgmma"), std::string::npos);
     auto kernel = compileRowProgram(c.text(), "sm_90a");
     for (int64_t rows : {4, 128, 132})

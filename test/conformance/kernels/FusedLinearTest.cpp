@@ -68,18 +68,16 @@ protected:
   std::string text(const EpilogueText &e, const Shape &s, const Maps &maps) {
     std::string n = std::to_string(s.columns), k = std::to_string(s.depth);
     std::string x = "tensor<?x" + k + "xf32>", y = "tensor<?x" + n + "xf32>";
-    std::string w = "tensor<" + n + "x" + k + (s.bf16 ? "xbf16>" : "xf32>");
-    std::string arguments = "%x: " + x, weights, weightTypes, operands, operandTypes, region;
+    std::string w =
+        "tensor<" + std::to_string(e.weights * s.columns) + "x" + k + (s.bf16 ? "xbf16>" : "xf32>");
+    std::string stored = e.weights == 1 ? panelEncoding(s.columns, s.depth, s.bf16)
+                                        : pairEncoding(s.columns, s.depth, s.bf16);
+    std::string arguments = "%x: " + x + ", %w: " + w + stored, operands, operandTypes, region;
     auto join = [](std::string &list, const std::string &item) {
       list += (list.empty() ? "" : ", ") + item;
     };
-    for (int i = 0; i < e.weights; ++i) {
-      std::string number = std::to_string(i);
-      join(arguments, "%w" + number + ": " + w + panelEncoding(s.columns, s.depth, s.bf16));
-      join(weights, "%w" + number);
-      join(weightTypes, w);
-      join(region, "%a" + number + ": f32");
-    }
+    for (int i = 0; i < e.weights; ++i)
+      join(region, "%a" + std::to_string(i) + ": f32");
     for (size_t i = 0; i < e.ranks.size(); ++i) {
       std::string number = std::to_string(i), vector = "tensor<" + n + "xf32>";
       std::string type = e.ranks[i] == 1 ? vector : y;
@@ -101,9 +99,9 @@ protected:
     addMap("store", maps.store);
     std::string with = e.ranks.empty() ? "" : " with(" + operands + ")";
     std::string withTypes = e.ranks.empty() ? "" : " with(" + operandTypes + ")";
-    return "func.func @kernel(" + arguments + ") -> " + y + " {\n  %y = qvl.fused_linear %x, (" +
-           weights + ")" + with + map + " : " + x + ", (" + weightTypes + ")" + withTypes + " -> " +
-           y + " {\n^bb0(" + region + "):\n" + e.region + "}\n  return %y : " + y + "\n}\n";
+    return "func.func @kernel(" + arguments + ") -> " + y + " {\n  %y = qvl.fused_linear %x, (%w)" +
+           with + map + " : " + x + ", (" + w + ")" + withTypes + " -> " + y + " {\n^bb0(" +
+           region + "):\n" + e.region + "}\n  return %y : " + y + "\n}\n";
   }
 
   Operand permutation(int64_t groups) {
@@ -114,8 +112,21 @@ protected:
     return index;
   }
 
-  Operand weight(const Shape &s) {
-    Operand w = randomOperand({s.bf16 ? "bf16" : "f32", {s.columns, s.depth}, -1});
+  /// One weight, or two as one operand.
+  Operand weight(const Shape &s, int count) {
+    Operand w = randomOperand({s.bf16 ? "bf16" : "f32", {count * s.columns, s.depth}, -1});
+    std::vector<float> values(w.values.begin(), w.values.end());
+    if (count == 2)
+      values = interleave(values, s.columns, s.depth);
+    w.stored = packPanels(values, values.size() / s.depth, s.depth, s.bf16);
+    return w;
+  }
+
+  /// The first or second of two weights as an operand of its own.
+  Operand half(const Operand &pair, const Shape &s, int number) {
+    Operand w{{pair.form.element, {s.columns, s.depth}, -1}, {}};
+    auto begin = pair.values.begin() + number * s.columns * s.depth;
+    w.values.assign(begin, begin + s.columns * s.depth);
     std::vector<float> values(w.values.begin(), w.values.end());
     w.stored = packPanels(values, s.columns, s.depth, s.bf16);
     return w;
@@ -124,8 +135,7 @@ protected:
   RowCase make(const EpilogueText &e, const Shape &s, int64_t rows, const Maps &maps = {}) {
     RowCase c{text(e, s, maps), {}, {{"f32", {rows, s.columns}}}, rows};
     c.operands.push_back(randomOperand({"f32", {rows, s.depth}}));
-    for (int i = 0; i < e.weights; ++i)
-      c.operands.push_back(weight(s));
+    c.operands.push_back(weight(s, e.weights));
     for (int rank : e.ranks)
       c.operands.push_back(randomOperand(rank == 1 ? TensorForm{"f32", {s.columns}, -1}
                                                    : TensorForm{"f32", {rows, s.columns}}));
@@ -179,7 +189,8 @@ protected:
   }
 };
 
-constexpr Shape kShapes[] = {{32, 64, false}, {160, 37, true}, {33, 1, true}, {257, 130, false}};
+constexpr Shape kShapes[] = {{32, 64, false},   {160, 37, true}, {33, 1, true},
+                             {257, 130, false}, {20, 6, true},   {7, 5, false}};
 constexpr int64_t kRows[] = {0, 1, 2, 3, 7, 8, 63, 64, 65, 130};
 
 TEST_P(FusedLinearKernel, EpiloguesMatchOnRaggedShapes) {
@@ -227,8 +238,9 @@ TEST_P(FusedLinearKernel, EpiloguesGiveTheBitsOfSeparateKernels) {
                   pointwise("add", {c.operands[3],
                                     {form, linear(c.operands[0], c.operands[1], &c.operands[2])}}));
     c = make(kGatedUnit, s, 77);
-    std::vector<double> gate = linear(c.operands[0], c.operands[1], &c.operands[3]),
-                        up = linear(c.operands[0], c.operands[2], &c.operands[4]);
+    const Operand &pair = c.operands[1];
+    std::vector<double> gate = linear(c.operands[0], half(pair, s, 0), &c.operands[2]),
+                        up = linear(c.operands[0], half(pair, s, 1), &c.operands[3]);
     expectUnfused(c, pointwise("mul", {{form, pointwise("silu", {{form, gate}})}, {form, up}}));
   }
 }

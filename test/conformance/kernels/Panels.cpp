@@ -1,5 +1,7 @@
 #include "Panels.h"
 
+#include <algorithm>
+
 namespace qvl::test {
 namespace {
 
@@ -9,13 +11,29 @@ template <typename T> void put(std::vector<std::byte> &bytes, int64_t index, T v
   std::memcpy(bytes.data() + index * sizeof(T), &value, sizeof(T));
 }
 
+std::string encoding(int64_t padN, int64_t depth, bool bf16, const std::string &end) {
+  return std::string("{qvl.encoding = #qvl.panel<n = 32, k_group = ") + (bf16 ? "2" : "1") +
+         ", element = " + (bf16 ? "bf16" : "f32") + ", pad_n = " + std::to_string(padN) +
+         ", pad_k = " + std::to_string(roundUp(depth, bf16 ? 2 : 1)) + end + ">}";
+}
+
 } // namespace
 
 std::string panelEncoding(int64_t columns, int64_t depth, bool bf16) {
-  return std::string("{qvl.encoding = #qvl.panel<n = 32, k_group = ") + (bf16 ? "2" : "1") +
-         ", element = " + (bf16 ? "bf16" : "f32") +
-         ", pad_n = " + std::to_string(roundUp(columns, 32)) +
-         ", pad_k = " + std::to_string(roundUp(depth, bf16 ? 2 : 1)) + ">}";
+  return encoding(roundUp(columns, 32), depth, bf16, "");
+}
+
+std::string pairEncoding(int64_t columns, int64_t depth, bool bf16) {
+  return encoding(2 * roundUp(columns, 16), depth, bf16, ", interleave = 8");
+}
+
+std::vector<float> interleave(std::span<const float> pair, int64_t columns, int64_t depth) {
+  std::vector<float> rows(2 * roundUp(columns, 16) * depth);
+  for (int64_t weight = 0; weight < 2; ++weight)
+    for (int64_t n = 0; n < columns; ++n)
+      std::copy_n(pair.begin() + (weight * columns + n) * depth, depth,
+                  rows.begin() + (n / 8 * 16 + weight * 8 + n % 8) * depth);
+  return rows;
 }
 
 std::vector<std::byte> packPanels(std::span<const float> weight, int64_t columns, int64_t depth,

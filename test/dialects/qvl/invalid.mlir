@@ -37,6 +37,12 @@ qvl.parameter @parameter_c3_columns : tensor<33x5xf32>
 
 // -----
 
+// expected-error@below {{'qvl.parameter' op interleaved panels need an even number of rows, got 'tensor<33x4xf32>'}}
+qvl.parameter @parameter_c6 : tensor<33x4xf32>
+    encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 64, pad_k = 4, interleave = 8>)
+
+// -----
+
 // expected-error@below {{'qvl.parameter' op has a source and a recipe}}
 qvl.parameter @parameter_c4 : tensor<4xf32> source("w") recipe(#qvl.concat<["a", "b"], rows = [2, 2]>)
 
@@ -510,7 +516,7 @@ func.func @cached_attention_c4(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 
 //===--- fused ---===//
 
 func.func @fused_linear_c1(%x: tensor<?x4xf32>, %w: tensor<3x5xf32>) {
-  // expected-error@below {{'qvl.fused_linear' op needs one or two weights of one type with the columns of the input 'tensor<?x4xf32>'}}
+  // expected-error@below {{'qvl.fused_linear' op weight 'tensor<3x5xf32>' must have the columns of the input 'tensor<?x4xf32>'}}
   %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<3x5xf32>) -> tensor<?x3xf32> {
   ^bb0(%a: f32):
     qvl.yield %a : f32
@@ -520,43 +526,21 @@ func.func @fused_linear_c1(%x: tensor<?x4xf32>, %w: tensor<3x5xf32>) {
 
 // -----
 
-func.func @fused_linear_c1_none(%x: tensor<?x4xf32>) {
-  // expected-error@below {{'qvl.fused_linear' op needs one or two weights of one type with the columns of the input 'tensor<?x4xf32>'}}
-  %y = "qvl.fused_linear"(%x) <{operandSegmentSizes = array<i32: 1, 0, 0, 0, 0>}> ({
-    %zero = arith.constant 0.0 : f32
-    qvl.yield %zero : f32
-  }) : (tensor<?x4xf32>) -> tensor<?x3xf32>
-  return
-}
-
-// -----
-
-func.func @fused_linear_c1_three(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
-  // expected-error@below {{'qvl.fused_linear' op needs one or two weights of one type with the columns of the input 'tensor<?x4xf32>'}}
-  %y = qvl.fused_linear %x, (%w, %w, %w) : tensor<?x4xf32>, (tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<?x3xf32> {
-  ^bb0(%a: f32, %b: f32, %c: f32):
-    qvl.yield %a : f32
-  }
-  return
-}
-
-// -----
-
-func.func @fused_linear_c1_types(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %v: tensor<3x4xbf16>) {
-  // expected-error@below {{'qvl.fused_linear' op needs one or two weights of one type with the columns of the input 'tensor<?x4xf32>'}}
-  %y = qvl.fused_linear %x, (%w, %v) : tensor<?x4xf32>, (tensor<3x4xf32>, tensor<3x4xbf16>) -> tensor<?x3xf32> {
-  ^bb0(%a: f32, %b: f32):
-    qvl.yield %a : f32
-  }
-  return
-}
-
-// -----
-
 func.func @fused_linear_c2(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
-  // expected-error@below {{'qvl.fused_linear' op result 'tensor<?x4xf32>' must have as many columns as the weight 'tensor<3x4xf32>' has rows}}
+  // expected-error@below {{'qvl.fused_linear' op weight 'tensor<3x4xf32>' must have as many rows as the result 'tensor<?x4xf32>' has columns, or twice as many}}
   %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<3x4xf32>) -> tensor<?x4xf32> {
   ^bb0(%a: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c2_three(%x: tensor<?x4xf32>, %w: tensor<9x4xf32>) {
+  // expected-error@below {{must have as many rows as the result 'tensor<?x3xf32>' has columns, or twice as many}}
+  %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<9x4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32, %b: f32, %c: f32):
     qvl.yield %a : f32
   }
   return
@@ -589,6 +573,17 @@ func.func @fused_linear_c3_rows(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
 func.func @fused_linear_c4(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %b: tensor<3xf32>) {
   // expected-error@below {{'qvl.fused_linear' op the epilogue must take one f32 for each of 1 weights and 1 operands}}
   %y = qvl.fused_linear %x, (%w) with(%b) : tensor<?x4xf32>, (tensor<3x4xf32>) with(tensor<3xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c4_two(%x: tensor<?x4xf32>, %w: tensor<6x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op the epilogue must take one f32 for each of 2 weights and 0 operands}}
+  %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<6x4xf32>) -> tensor<?x3xf32> {
   ^bb0(%a: f32):
     qvl.yield %a : f32
   }
@@ -782,6 +777,16 @@ func.func private @cache_element(!qvl.cache<5, 2, 32, 64, f16>)
 // -----
 
 //===--- #qvl.panel ---===//
+
+// expected-error@below {{interleave = 12 gives no whole pairs of blocks in n = 32 rows}}
+func.func private @panel_interleave() attributes {e = #qvl.panel<n = 32, k_group = 2, element = f32, pad_n = 32, pad_k = 4, interleave = 12>}
+
+// -----
+
+// expected-error@below {{interleave = -8 gives no whole pairs of blocks in n = 32 rows}}
+func.func private @panel_interleave_sign() attributes {e = #qvl.panel<n = 32, k_group = 2, element = f32, pad_n = 32, pad_k = 4, interleave = -8>}
+
+// -----
 
 // expected-error@below {{n and k_group of a panel must be positive}}
 func.func private @panel_sizes() attributes {e = #qvl.panel<n = 0, k_group = 2, element = f32, pad_n = 32, pad_k = 4>}

@@ -284,12 +284,12 @@ func.func @fused_linear(%x: tensor<?x128xf32>, %w: tensor<256x128xbf16>, %b: ten
 
 /// Two weights, no operands, ops of math, another element type of the result.
 // CHECK-LABEL: func.func @fused_linear_gate_up
-// CHECK-SAME: (%[[X:.*]]: tensor<?x128xbf16>, %[[G:.*]]: tensor<64x128xbf16>, %[[U:.*]]: tensor<64x128xbf16>)
-func.func @fused_linear_gate_up(%x: tensor<?x128xbf16>, %g: tensor<64x128xbf16>, %u: tensor<64x128xbf16>) -> tensor<?x64xbf16> {
-  // CHECK: qvl.fused_linear %[[X]], (%[[G]], %[[U]]) : tensor<?x128xbf16>, (tensor<64x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16> {
+// CHECK-SAME: (%[[X:.*]]: tensor<?x128xbf16>, %[[W:.*]]: tensor<128x128xbf16>)
+func.func @fused_linear_gate_up(%x: tensor<?x128xbf16>, %w: tensor<128x128xbf16>) -> tensor<?x64xbf16> {
+  // CHECK: qvl.fused_linear %[[X]], (%[[W]]) : tensor<?x128xbf16>, (tensor<128x128xbf16>) -> tensor<?x64xbf16> {
   // CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %{{.*}}: f32):
   // CHECK: math.exp %{{.*}} : f32
-  %y = qvl.fused_linear %x, (%g, %u) : tensor<?x128xbf16>, (tensor<64x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16> {
+  %y = qvl.fused_linear %x, (%w) : tensor<?x128xbf16>, (tensor<128x128xbf16>) -> tensor<?x64xbf16> {
   ^bb0(%gate: f32, %up: f32):
     %one = arith.constant 1.0 : f32
     %0 = arith.negf %gate : f32

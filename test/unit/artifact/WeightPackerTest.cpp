@@ -99,6 +99,7 @@ struct PanelCase {
   DType dtype;
   ElementType element;
   int64_t rows, columns, panelRows, group, padRows, padColumns;
+  int64_t interleave = 0;
 };
 
 class PackedPanels : public testing::TestWithParam<PanelCase> {};
@@ -112,7 +113,19 @@ const PanelCase kPanelCases[] = {
     {"F32", DType::F32, ElementType::F32, 70, 129, 32, 1, 96, 130},
     {"F32Groups", DType::F32, ElementType::F32, 17, 30, 16, 4, 32, 32},
     {"SingleRow", DType::F32, ElementType::F32, 1, 1, 32, 1, 32, 1},
+    {"Pair", DType::BF16, ElementType::BF16, 64, 48, 32, 2, 64, 48, 8},
+    {"PairRagged", DType::BF16, ElementType::BF16, 74, 37, 32, 2, 96, 38, 8},
+    {"PairWidened", DType::F16, ElementType::F32, 40, 33, 32, 1, 128, 33, 16},
 };
+
+/// The row of the matrix that is row `place` of all panels; negative for padding.
+int64_t rowAt(const PanelCase &c, int64_t place) {
+  if (c.interleave == 0)
+    return place < c.rows ? place : -1;
+  const int64_t block = place / c.interleave;
+  const int64_t row = block / 2 * c.interleave + place % c.interleave;
+  return row < c.rows / 2 ? block % 2 * (c.rows / 2) + row : -1;
+}
 
 TEST_P(PackedPanels, HoldEveryElementAndZeros) {
   const PanelCase &c = GetParam();
@@ -121,18 +134,21 @@ TEST_P(PackedPanels, HoldEveryElementAndZeros) {
       "w",
       {c.rows, c.columns},
       Encoding(c.panelRows, c.group, c.padRows, c.padColumns, c.element),
-      {source.info({c.rows, c.columns})}};
+      {source.info({c.rows, c.columns})},
+      /*recipe=*/std::nullopt,
+      c.interleave};
   for (uint64_t blockBytes : {uint64_t{1}, uint64_t{10000}, uint64_t{1} << 30}) {
     const std::string bytes = pack(weight, blockBytes);
     ASSERT_EQ(bytes.size(), llvm::cantFail(storedBytes(weight)));
-    for (int64_t row = 0; row < c.padRows; ++row)
+    for (int64_t place = 0; place < c.padRows; ++place)
       for (int64_t column = 0; column < c.padColumns; ++column) {
         // [pad_n / n][pad_k / g][n][g]
-        const int64_t panel = row / c.panelRows, groups = c.padColumns / c.group;
+        const int64_t row = rowAt(c, place);
+        const int64_t panel = place / c.panelRows, groups = c.padColumns / c.group;
         const int64_t index =
-            ((panel * groups + column / c.group) * c.panelRows + row % c.panelRows) * c.group +
+            ((panel * groups + column / c.group) * c.panelRows + place % c.panelRows) * c.group +
             column % c.group;
-        const bool inside = row < c.rows && column < c.columns;
+        const bool inside = row >= 0 && column < c.columns;
         const float expected = inside ? source.value(row * c.columns + column) : 0.0f;
         ASSERT_EQ(std::bit_cast<uint32_t>(storedValue(bytes, c.element, index)),
                   std::bit_cast<uint32_t>(expected))
@@ -277,8 +293,10 @@ TEST(StoredBytes, ContradictorySources) {
 
 TEST(StoredBytes, Contradictions) {
   const Source source(DType::F32, 64);
-  const auto error = [&](Shape shape, Encoding encoding, DType dtype = DType::F32) {
-    WeightDescription weight = {"w", std::move(shape), encoding, {source.info({8, 8})}};
+  const auto error = [&](Shape shape, Encoding encoding, DType dtype = DType::F32,
+                         int64_t interleave = 0) {
+    WeightDescription weight = {"w",          std::move(shape), encoding, {source.info({8, 8})},
+                                std::nullopt, interleave};
     weight.sources.front().dtype = dtype;
     llvm::Error error = storedBytes(weight).takeError();
     EXPECT_EQ(failureKind(error), FailureKind::Internal);
@@ -294,6 +312,8 @@ TEST(StoredBytes, Contradictions) {
   EXPECT_THAT(error({8, 8}, Encoding(32, 0, 32, 8, ElementType::F32)), HasSubstr("k_group"));
   EXPECT_THAT(error({8, 8}, Encoding(32, 1, 8, 8, ElementType::F32)), HasSubstr("whole panels"));
   EXPECT_THAT(error({8, 8}, Encoding(4, 1, 4, 8, ElementType::F32)), HasSubstr("do not cover"));
+  EXPECT_THAT(error({8, 8}, Encoding(32, 1, 32, 8, ElementType::F32), DType::F32, 12),
+              HasSubstr("blocks of 12 rows do not take turns"));
   EXPECT_THAT(error({8, 8}, Encoding(32, 1, int64_t{1} << 40, int64_t{1} << 40, ElementType::F32)),
               HasSubstr("overflow"));
 }

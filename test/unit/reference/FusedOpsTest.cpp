@@ -37,20 +37,19 @@ TEST_F(FusedOpsTest, NoRows) {
   EXPECT_THAT(y.shape, ElementsAre(0, 3));
 }
 
-// The accumulators come in the order of the weights: 3 - 10, 7 - 20.
+// The second weight lies below the first: 3 - 10 and 1 - 2, then 7 - 20 and 3 - 4.
 TEST_F(FusedOpsTest, TwoWeights) {
   constexpr StringLiteral text = R"(
-    func.func @f(%x: tensor<?x2xf32>, %v: tensor<1x2xf32>, %w: tensor<1x2xf32>) -> tensor<?x1xf32> {
-      %y = qvl.fused_linear %x, (%v, %w) : tensor<?x2xf32>, (tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<?x1xf32> {
+    func.func @f(%x: tensor<?x2xf32>, %w: tensor<4x2xf32>) -> tensor<?x2xf32> {
+      %y = qvl.fused_linear %x, (%w) : tensor<?x2xf32>, (tensor<4x2xf32>) -> tensor<?x2xf32> {
       ^bb0(%first: f32, %second: f32):
         %0 = arith.subf %first, %second : f32
         qvl.yield %0 : f32
       }
-      return %y : tensor<?x1xf32>
+      return %y : tensor<?x2xf32>
     })";
-  Tensor x({2, 2}, {1, 2, 3, 4});
-  EXPECT_THAT(tensor(text, {x, Tensor({1, 2}, {1, 1}), Tensor({1, 2}, {0, 5})}).values,
-              ElementsAre(-7, -13));
+  Tensor x({2, 2}, {1, 2, 3, 4}), w({4, 2}, {1, 1, 1, 0, 0, 5, 0, 1});
+  EXPECT_THAT(tensor(text, {x, w}).values, ElementsAre(-7, -1, -13, -1));
 }
 
 /// Ten times each row of one column, and a residual behind it where there is no store map.

@@ -166,6 +166,12 @@ const MeaningCase kWeightCases[] = {
        *a.weights[1]->encoding = Encoding(4, 2, 1ll << 40, 1ll << 40, ElementType::BF16);
      },
      "weight 1 (panel): a padded shape that no memory holds"},
+    {"Interleave", [](ArtifactT &a) { a.weights[1]->interleave = 2; },
+     "weight 1 (panel): blocks of 2 rows do not take turns in panels of 4 for 3"},
+    {"InterleaveOfFlat", [](ArtifactT &a) { a.weights[0]->interleave = 8; },
+     "weight 0 (scale): panels of 0 x 1"},
+    {"NegativeInterleave", [](ArtifactT &a) { a.weights[1]->interleave = -2; },
+     "weight 1 (panel): blocks of -2 rows"},
     {"Twice", [](ArtifactT &a) { a.weights[1]->name = "scale"; },
      "weight 1 (scale): the name occurs twice"},
 };

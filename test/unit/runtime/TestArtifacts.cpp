@@ -259,9 +259,9 @@ static std::unique_ptr<qvlfmt::ProgramT> languageProgram(std::string name) {
   return b.take();
 }
 
-static std::unique_ptr<qvlfmt::ProgramT> visionProgram() {
-  ProgramBuilder b("vision");
-  std::vector<std::uint32_t> operands = {b.argument("pixels", ElementType::F32, {-1, kPatchRow}),
+std::unique_ptr<qvlfmt::ProgramT> visionProgram(const char *name, int patchRow) {
+  ProgramBuilder b(name);
+  std::vector<std::uint32_t> operands = {b.argument("pixels", ElementType::F32, {-1, patchRow}),
                                          b.argument("positions", ElementType::I32, {2, -1}),
                                          b.argument("window", ElementType::I32, {-1}),
                                          b.argument("windows", ElementType::I32, {-1}),
@@ -279,7 +279,7 @@ qvlfmt::ArtifactT testArtifact() {
   qvlfmt::ArtifactT artifact = emptyArtifact();
   qvlfmt::TargetT &target = *artifact.targets[0];
   target.programs.push_back(denseProgram());
-  target.programs.push_back(visionProgram());
+  target.programs.push_back(visionProgram("vision", kPatchRow));
   target.programs.push_back(languageProgram("prefill"));
   target.programs.push_back(languageProgram("decode"));
   return artifact;

@@ -78,6 +78,9 @@ qvlfmt::ArtifactT emptyArtifact();
 ///   operands of a language call -> tiny_language
 qvlfmt::ArtifactT testArtifact();
 
+/// A vision entry point for patch rows of that many columns, on tiny_vision.
+std::unique_ptr<qvlfmt::ProgramT> visionProgram(const char *name, int patchRow);
+
 /// Stored bytes of the weights of these artifacts.
 std::vector<Bytes> testWeights();
 

@@ -16,7 +16,7 @@ struct Operands {
   std::vector<std::int32_t> window = {1, 0, 2};
   std::vector<std::int32_t> windows = {0, 4, 8, 12};
   std::vector<std::int32_t> frames = {0, 8, 12};
-  VisionLimits limits{.patchRow = 3, .groupRows = 4};
+  VisionLimits limits{.patchRow = 3, .groupRows = 4, .windowRows = 8};
 
   absl::Status check() const {
     return checkVisionCall({pixels, positions, window, windows, frames}, limits);
@@ -58,6 +58,8 @@ const CallCase kCases[] = {
     {"WindowsFall", [](Operands &o) { o.windows[2] = 0; }, "windows[2] is 0, below the bound"},
     {"WindowsInsideGroup", [](Operands &o) { o.windows[1] = 5; },
      "windows[1] is 5, not a multiple"},
+    {"LongWindow", [](Operands &o) { o.windows = {0, 0, 12}; },
+     "window 1 has 12 rows, more than the 8 of a whole one"},
     {"NegativePosition", [](Operands &o) { o.positions[3] = -1; },
      "positions[3] is -1, not in 0 .. 7"},
     {"LargePosition", [](Operands &o) { o.positions[23] = 4; },

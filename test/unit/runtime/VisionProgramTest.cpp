@@ -1,5 +1,6 @@
 // The vision entry point end to end, on the kernel tiny_vision.
 #include "qvlrt/cpu_device.h"
+#include "qvlrt/status.h"
 #include "qvlrt/vision_program.h"
 
 #include "StatusMatchers.h"
@@ -25,6 +26,37 @@ protected:
   std::vector<std::int32_t> window = {1, 0, 2};
   std::vector<std::int32_t> windows = {0, 8, 12};
   std::vector<std::int32_t> frames = {0, 8, 12};
+};
+
+/// An artifact whose compiler made an entry point for pictures: of the kTemporal frames of a row it
+/// reads one.
+class StillVisionProgramTest : public VisionProgramTest {
+protected:
+  static constexpr int kTemporal = 2, kPixels = test::kPatchRow / (3 * kTemporal);
+
+  void SetUp() override {
+    qvlfmt::ArtifactT artifact = test::testArtifact();
+    artifact.targets[0]->programs.push_back(
+        test::visionProgram("vision_still", test::kPatchRow / kTemporal));
+    module = test::openArtifact(std::move(artifact));
+    device = *createCpuDevice({.threads = 2, .features = "v3"});
+    executor = *Executor::create(*module, *device);
+    // Rows are [channel][frame][pixel]; the frames are equal.
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+      pixels[i] = static_cast<float>(i / (kTemporal * kPixels) * kPixels + i % kPixels);
+  }
+
+  /// The features of the three groups.
+  absl::StatusOr<std::vector<float>> run(VisionProgram vision) {
+    std::vector<float> features(3 * test::kHidden);
+    DeviceBuffer pool = *DeviceBuffer::allocate(*device, features.size() * sizeof(float));
+    QVLRT_RETURN_IF_ERROR(vision.run({pixels, positions, window, windows, frames}, pool.range()));
+    QVLRT_RETURN_IF_ERROR(
+        device->copyToHost(std::as_writable_bytes(std::span(features)), pool.range()));
+    return features;
+  }
+
+  std::vector<float> pixels = std::vector<float>(12 * test::kPatchRow);
 };
 
 TEST_F(VisionProgramTest, WritesFeaturesIntoAPartOfThePool) {
@@ -72,6 +104,40 @@ TEST_F(VisionProgramTest, PlansWithoutRunning) {
   absl::StatusOr<std::uint64_t> bytes = VisionProgram::create(*executor)->planMemory(400, 10, 1);
   ASSERT_OK(bytes.status());
   EXPECT_EQ(*bytes, 100u * test::kHidden * sizeof(float));
+}
+
+TEST_F(StillVisionProgramTest, ReadsOneOfTheEqualFrames) {
+  absl::StatusOr<VisionProgram> still = VisionProgram::create(*executor, VisionFrames::Still);
+  ASSERT_OK(still.status());
+  EXPECT_EQ(still->name(), "vision_still");
+  absl::StatusOr<std::vector<float>> one = run(*still),
+                                     all = run(*VisionProgram::create(*executor));
+  ASSERT_OK(one.status());
+  ASSERT_OK(all.status());
+  // A feature is a sum of pixels, and its own number.
+  for (std::size_t i = 0; i < all->size(); ++i) {
+    const float number = static_cast<float>(i % test::kHidden);
+    EXPECT_EQ(kTemporal * ((*one)[i] - number), (*all)[i] - number) << i;
+  }
+}
+
+TEST_F(StillVisionProgramTest, RefusesFramesThatDiffer) {
+  constexpr std::int64_t kRow = 7, kChannel = 2;
+  pixels[kRow * test::kPatchRow + (kChannel * kTemporal + 1) * kPixels + 3] += 1.0f;
+  EXPECT_THAT(run(*VisionProgram::create(*executor, VisionFrames::Still)).status(),
+              test::FailsWith(absl::StatusCode::kInvalidArgument,
+                              "pixels of row 7 differ between frames, so they are no picture"));
+  EXPECT_EQ(executor->arenaBytes(), 0u);
+  // Frames of a video may differ.
+  VisionProgram any = *VisionProgram::create(*executor, VisionFrames::Any);
+  EXPECT_EQ(any.name(), "vision");
+  EXPECT_OK(run(any).status());
+}
+
+TEST_F(StillVisionProgramTest, PicturesOfAnArtifactWithoutOneTakeTheOther) {
+  std::unique_ptr<Module> plain = test::openArtifact(test::testArtifact());
+  std::unique_ptr<Executor> other = *Executor::create(*plain, *device);
+  EXPECT_EQ(VisionProgram::create(*other, VisionFrames::Still)->name(), "vision");
 }
 
 } // namespace
