@@ -50,24 +50,41 @@ static FailureOr<std::optional<Recipe>> recipeOf(qvlx::DataOp data) {
   return std::optional<Recipe>(std::move(*encoded));
 }
 
-FailureOr<std::vector<DeclaredWeight>> declaredWeights(ModuleOp module) {
-  std::vector<DeclaredWeight> weights;
+static FailureOr<DeclaredWeight> declaredWeight(qvlx::DataOp data) {
+  FailureOr<qvlfmt::Encoding> encoding = encodeEncoding(data);
+  if (failed(encoding))
+    return failure();
+  auto sources = llvm::map_to_vector(data.getSources().getAsValueRange<StringAttr>(),
+                                     [](StringRef name) { return name.str(); });
+  FailureOr<std::optional<Recipe>> recipe = recipeOf(data);
+  if (failed(recipe))
+    return failure();
+  return DeclaredWeight{data.getSymName().str(),
+                        data.getBufferType().getShape().vec(),
+                        *encoding,
+                        {sources.begin(), sources.end()},
+                        std::move(*recipe)};
+}
+
+LogicalResult WeightTable::add(ModuleOp module) {
   for (auto data : module.getOps<qvlx::DataOp>()) {
-    FailureOr<qvlfmt::Encoding> encoding = encodeEncoding(data);
-    if (failed(encoding))
+    auto [known, isNew] = numberOf.try_emplace(data.getSymName(), entries.size());
+    if (isNew)
+      entries.push_back(data);
+    else if (entries[known->second]->getAttrDictionary() != data->getAttrDictionary())
+      return data.emitError() << "targets store weight '" << data.getSymName()
+                              << "' in different forms";
+  }
+  return success();
+}
+
+FailureOr<std::vector<DeclaredWeight>> WeightTable::declared() const {
+  std::vector<DeclaredWeight> weights;
+  for (qvlx::DataOp data : entries) {
+    FailureOr<DeclaredWeight> weight = declaredWeight(data);
+    if (failed(weight))
       return failure();
-    ArrayRef<int64_t> shape = data.getBufferType().getShape();
-    auto sources = llvm::map_to_vector(data.getSources().getAsValueRange<StringAttr>(),
-                                       [](StringRef name) { return name.str(); });
-    FailureOr<std::optional<Recipe>> recipe = recipeOf(data);
-    if (failed(recipe))
-      return failure();
-    weights.push_back({data.getSymName().str(),
-                       shape.vec(),
-                       *encoding,
-                       {sources.begin(), sources.end()},
-                       std::move(*recipe),
-                       interleaveOf(data)});
+    weights.push_back(std::move(*weight));
   }
   return weights;
 }
@@ -88,11 +105,13 @@ static std::unique_ptr<qvlfmt::CodeObjectT> encodeObject(qvlx::ObjectOp object) 
   return code;
 }
 
-FailureOr<qvlfmt::TargetT> encodeTarget(ModuleOp module, StringRef name, StringRef precision) {
+FailureOr<qvlfmt::TargetT> encodeTarget(ModuleOp module, const TargetDescription &description,
+                                        const WeightTable &weights) {
   qvlfmt::TargetT target;
-  target.name = name.str();
-  target.precision = precision.str();
-  llvm::StringMap<uint32_t> kernels, weights;
+  target.name = description.name.str();
+  target.precision = description.precision.str();
+  target.kv_element = description.kvElement;
+  llvm::StringMap<uint32_t> kernels;
   for (auto kernel : module.getOps<qvlx::KernelOp>()) {
     kernels[kernel.getSymName()] = target.kernels.size();
     auto entry = std::make_unique<qvlfmt::KernelT>();
@@ -110,12 +129,10 @@ FailureOr<qvlfmt::TargetT> encodeTarget(ModuleOp module, StringRef name, StringR
   }
   for (auto [number, kernel] : llvm::enumerate(module.getOps<qvlx::KernelOp>()))
     if (target.kernels[number]->variants.empty())
-      return kernel.emitError() << "has not been compiled; run qvl-codegen-x86 before";
-  for (auto [number, data] : llvm::enumerate(module.getOps<qvlx::DataOp>()))
-    weights[data.getSymName()] = number;
+      return kernel.emitError() << "has not been compiled; run a codegen pass before";
   for (auto program : module.getOps<qvlx::ProgramOp>()) {
     FailureOr<std::unique_ptr<qvlfmt::ProgramT>> encoded =
-        ProgramEncoder(kernels, weights).encode(program);
+        ProgramEncoder(kernels, weights.numbers()).encode(program);
     if (failed(encoded))
       return failure();
     target.programs.push_back(std::move(*encoded));

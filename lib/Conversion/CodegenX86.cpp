@@ -2,6 +2,7 @@
 
 #include "qvl/Conversion/Passes.h"
 
+#include "KernelObjects.h"
 #include "qvl/Codegen/X86.h"
 
 using namespace mlir;
@@ -22,13 +23,7 @@ struct CodegenX86 : impl::CodegenX86PassBase<CodegenX86> {
   }
 
   void runOnOperation() override {
-    SmallVector<qvlx::KernelOp> compiled;
-    SmallVector<func::FuncOp> functions;
-    for (auto kernel : getOperation().getOps<qvlx::KernelOp>())
-      for (auto function : kernel.getOps<func::FuncOp>()) {
-        compiled.push_back(kernel);
-        functions.push_back(function);
-      }
+    SmallVector<func::FuncOp> functions = kernelFunctions(getOperation());
     if (functions.empty())
       return;
     for (StringRef name : chosenFeatureSets())
@@ -66,14 +61,7 @@ struct CodegenX86 : impl::CodegenX86PassBase<CodegenX86> {
     FailureOr<std::string> bytes = dialect::compileX86(functions, *features, {dumpDirectory});
     if (failed(bytes))
       return failure();
-    OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
-    auto symbols = llvm::map_to_vector(functions, [&](func::FuncOp function) -> Attribute {
-      return FlatSymbolRefAttr::get(&getContext(), function.getSymName());
-    });
-    auto type = RankedTensorType::get({static_cast<int64_t>(bytes->size())}, builder.getI8Type());
-    auto data = DenseElementsAttr::getFromRawBuffer(type, ArrayRef(bytes->data(), bytes->size()));
-    qvlx::ObjectOp::create(builder, builder.getUnknownLoc(), ("cpu." + name).str(), name,
-                           builder.getArrayAttr(symbols), data);
+    addObject(getOperation(), "cpu", name, functions, *bytes);
     ++objects;
     return success();
   }

@@ -2,8 +2,6 @@
 
 #include "KernelTable.h"
 
-#include "qvl/Codegen/TileGrid.h"
-
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -72,7 +70,7 @@ static void appendShape(llvm::raw_ostream &os, ShapedType type) {
 }
 
 /// Mnemonic, then the shape of the first weight, else of the first result or operand.
-std::string KernelTable::uniqueName(Operation *op) {
+std::string KernelTable::uniqueName(Operation *op, bool fewRows) {
   std::string name;
   llvm::raw_string_ostream os(name);
   os << op->getName().stripDialect();
@@ -85,6 +83,8 @@ std::string KernelTable::uniqueName(Operation *op) {
       break;
     }
   appendShape(os, cast<ShapedType>(shaped.getType()));
+  if (fewRows)
+    os << "_few_rows";
   if (unsigned count = names[name]++)
     os << "_" << count;
   return name;
@@ -118,7 +118,12 @@ static dialect::ParameterOp firstParameterWithoutEncoding(Operation *op) {
   return nullptr;
 }
 
-qvlx::KernelOp KernelTable::lookupOrCreate(Operation *op) {
+/// Ops whose work on a GPU is cut differently where rows are few.
+static bool hasFewRowsForm(Operation *op) {
+  return isa<dialect::LinearOp, dialect::FusedLinearOp, dialect::CachedAttentionOp>(op);
+}
+
+qvlx::KernelOp KernelTable::lookupOrCreate(Operation *op, bool fewRows) {
   if (dialect::ParameterOp parameter = firstParameterWithoutEncoding(op)) {
     op->emitError() << "parameter '" << parameter.getSymName()
                     << "' has no encoding; run qvl-assign-encodings before";
@@ -129,6 +134,9 @@ qvlx::KernelOp KernelTable::lookupOrCreate(Operation *op) {
   else
     builder.setInsertionPointToStart(block);
   func::FuncOp function = cloneIntoFunction(op, "kernel");
+  fewRows &= target == dialect::TargetKind::Cuda && hasFewRowsForm(op);
+  if (fewRows)
+    function->setAttr(dialect::kFewRowsAttr, builder.getUnitAttr());
   std::string key;
   llvm::raw_string_ostream(key) << function;
   qvlx::KernelOp &kernel = kernels[key];
@@ -136,11 +144,11 @@ qvlx::KernelOp KernelTable::lookupOrCreate(Operation *op) {
     function.erase();
     return kernel;
   }
-  std::string name = uniqueName(op);
+  std::string name = uniqueName(op, fewRows);
   function.setSymName(name);
   auto [buffers, scalars] = countOperands(function);
   kernel = qvlx::KernelOp::create(builder, builder.getUnknownLoc(), name, buffers, scalars,
-                                  dialect::scratchBytes(function));
+                                  dialect::scratchBytes(function, target));
   last = kernel;
   function->moveBefore(&kernel.getBody().emplaceBlock(), kernel.getBody().front().end());
   return kernel;

@@ -3,6 +3,7 @@
 
 #include "dialects/qvl/IR/Qvl.h"
 #include "dialects/qvlx/IR/Qvlx.h"
+#include "qvl/Codegen/TileGrid.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -14,20 +15,24 @@ namespace qvl {
 class KernelTable {
 public:
   /// Kernels are inserted at the start of `block`, in the order in which they are met.
-  explicit KernelTable(mlir::Block *block)
-      : block(block), builder(block->getParentOp()->getContext()) {}
+  KernelTable(mlir::Block *block, mlir::qvl::TargetKind target)
+      : block(block), target(target), builder(block->getParentOp()->getContext()) {}
 
-  /// The kernel that runs `op`; null after a diagnostic when the op has none.
-  mlir::qvlx::KernelOp lookupOrCreate(mlir::Operation *op);
+  /// The kernel that runs `op`; null after a diagnostic when the op has none. With `fewRows`, the
+  /// form for few rows where the target has one.
+  mlir::qvlx::KernelOp lookupOrCreate(mlir::Operation *op, bool fewRows);
+
+  mlir::qvl::TargetKind targetKind() const { return target; }
 
   unsigned size() const { return kernels.size(); }
 
 private:
   /// A function whose body is `op` on its own arguments. Weight arguments carry their encoding.
   mlir::func::FuncOp cloneIntoFunction(mlir::Operation *op, llvm::StringRef name);
-  std::string uniqueName(mlir::Operation *op);
+  std::string uniqueName(mlir::Operation *op, bool fewRows);
 
   mlir::Block *block;
+  mlir::qvl::TargetKind target;
   mlir::OpBuilder builder;
   mlir::qvlx::KernelOp last;                     // the next one goes behind it
   llvm::StringMap<mlir::qvlx::KernelOp> kernels; // by the printed function

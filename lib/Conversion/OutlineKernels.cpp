@@ -26,8 +26,15 @@ SmallVector<StringRef> sourceNames(dialect::ParameterOp parameter) {
 }
 
 struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
+  using OutlineKernelsPassBase::OutlineKernelsPassBase;
+
   void runOnOperation() override {
-    KernelTable table(getOperation().getBody());
+    std::optional<dialect::TargetKind> kind = dialect::targetKindNamed(target);
+    if (!kind) {
+      getOperation().emitError() << "'" << target << "' is not a kind of target: cpu or cuda";
+      return signalPassFailure();
+    }
+    KernelTable table(getOperation().getBody(), *kind);
     auto functions = llvm::to_vector(getOperation().getOps<func::FuncOp>());
     for (func::FuncOp function : functions)
       if (failed(outline(function, table)))
@@ -41,20 +48,31 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
     SmallVector<StringRef> names = programNames(function);
     // The function gives up its name first: a program may take it.
     function.setSymName((function.getSymName() + ".traced").str());
-    ProgramBuilder programs(table, function);
-    qvlx::ProgramOp program = programs.build(names.front());
-    if (!program)
-      return failure();
-    launches += programs.launches() * names.size();
-    views += programs.views() * names.size();
-    OpBuilder builder(getOperation());
-    builder.setInsertionPointAfter(program);
-    for (StringRef name : llvm::drop_begin(names)) {
-      Operation *copy = builder.clone(*program);
-      cast<qvlx::ProgramOp>(copy).setSymName(name);
+    // Programs of one function are equal but for kernels that are written for few rows.
+    std::array<qvlx::ProgramOp, 2> built = {nullptr, nullptr};
+    Operation *last = function;
+    for (StringRef name : names) {
+      bool fewRows = table.targetKind() == dialect::TargetKind::Cuda && name == kDecodeProgram;
+      qvlx::ProgramOp &first = built[fewRows];
+      qvlx::ProgramOp program =
+          first ? copyOf(first, name) : ProgramBuilder(table, function, fewRows).build(name);
+      if (!program)
+        return failure();
+      first = program;
+      program->moveAfter(last);
+      last = program;
+      program.walk([&](qvlx::LaunchOp) { ++launches; });
+      program.walk([&](qvlx::ViewOp) { ++views; });
     }
     function.erase();
     return success();
+  }
+
+  static qvlx::ProgramOp copyOf(qvlx::ProgramOp program, StringRef name) {
+    OpBuilder builder(program);
+    auto copy = cast<qvlx::ProgramOp>(builder.clone(*program));
+    copy.setSymName(name);
+    return copy;
   }
 
   LogicalResult convertParameters() {

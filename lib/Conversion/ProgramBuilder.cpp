@@ -182,15 +182,15 @@ LogicalResult ProgramBuilder::convertView(Operation *op) {
   view.buffer = qvlx::ViewOp::create(builder, op->getLoc(), bufferTypeOf(result.getType()),
                                      placed[op->getOperand(0)].buffer, dynamicSizes(view));
   placed[result] = std::move(view);
-  ++viewCount;
   return success();
 }
 
 LogicalResult ProgramBuilder::convertLaunch(Operation *op) {
-  qvlx::KernelOp kernel = kernels.lookupOrCreate(op);
+  qvlx::KernelOp kernel = kernels.lookupOrCreate(op, fewRows);
   if (!kernel)
     return failure();
-  FailureOr<dialect::TileGrid> tiles = dialect::tileGrid(*kernel.getOps<func::FuncOp>().begin());
+  FailureOr<dialect::TileGrid> tiles =
+      dialect::tileGrid(*kernel.getOps<func::FuncOp>().begin(), kernels.targetKind());
   FailureOr<SmallVector<Placed>> sizes = reifySizes(op);
   if (failed(tiles) || failed(sizes))
     return failure();
@@ -226,7 +226,6 @@ LogicalResult ProgramBuilder::convertLaunch(Operation *op) {
       qvlx::CeilDivOp::create(builder, op->getLoc(), rows, constant(tiles->rowsPerTile));
   Value grid = qvlx::MulOp::create(builder, op->getLoc(), rowTiles, constant(tiles->columnTiles));
   qvlx::LaunchOp::create(builder, op->getLoc(), kernel.getSymName(), grid, inputs, outputs, dims);
-  ++launchCount;
   return success();
 }
 

@@ -8,14 +8,12 @@ namespace qvl {
 /// Converts the ops of a traced function, in order, into commands of a program.
 class ProgramBuilder {
 public:
-  ProgramBuilder(KernelTable &kernels, mlir::func::FuncOp function)
-      : kernels(kernels), function(function), builder(function) {}
+  /// `fewRows`: launches of the program have few rows, a token or so for each sequence.
+  ProgramBuilder(KernelTable &kernels, mlir::func::FuncOp function, bool fewRows)
+      : kernels(kernels), function(function), fewRows(fewRows), builder(function) {}
 
   /// Makes the program `name` behind the function; null after a diagnostic.
   mlir::qvlx::ProgramOp build(llvm::StringRef name);
-
-  unsigned launches() const { return launchCount; }
-  unsigned views() const { return viewCount; }
 
 private:
   /// What a qvl value became: its buffer and, for each dimension, its size (an index value; null
@@ -43,10 +41,10 @@ private:
 
   KernelTable &kernels;
   mlir::func::FuncOp function;
+  bool fewRows;
   mlir::OpBuilder builder; // stands in the program once there is one
   llvm::DenseMap<mlir::Value, Placed> placed;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars; // index values of the function
-  unsigned launchCount = 0, viewCount = 0;
 };
 
 /// The buffer that holds a value of this type. A cache is a pool of pages.

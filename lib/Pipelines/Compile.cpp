@@ -20,13 +20,20 @@
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <map>
+
 using namespace mlir;
 
 namespace qvl {
 
 namespace {
 
-/// One compile: the module as it goes through the phases.
+llvm::StringRef nameOf(Precision precision) {
+  return precision == Precision::BF16 ? "bf16" : "f32";
+}
+
+/// One compile: the modules as they go through the phases. Until phase fuse there is one for each
+/// precision, then one for each target.
 class Compilation {
 public:
   Compilation(const CompileOptions &options, const CompileProgress &progress)
@@ -52,24 +59,34 @@ public:
     if (options.compileTo == Phase::Artifact)
       if (llvm::Error error = model->checkpoint.checkDataPresent())
         return error;
-    for (Phase phase : {Phase::Fuse, Phase::Outline, Phase::Codegen}) {
-      if (options.compileTo < phase)
-        break;
-      if (llvm::Error error = runPipeline(phase))
+    for (const TargetOptions &target : options.targets)
+      if (llvm::Error error = compileTarget(target))
         return error;
-    }
     if (options.fusionReport) // Beside MLIR on stdout it would be part of it.
       summary.print(options.output == "-" ? llvm::errs() : llvm::outs());
     if (options.compileTo != Phase::Artifact)
-      return writeText(options.output, printModule(*module));
+      return writeText(options.output, printModule(*modules.front()));
     progress(Phase::Artifact, 0, 0);
     return writeArtifactFile();
   }
 
 private:
   llvm::Error importCheckpoint();
-  llvm::Error runPipeline(Phase phase);
+  llvm::Error compileTarget(const TargetOptions &target);
+  llvm::Error fuse(Precision precision);
+  llvm::Error runPipeline(Phase phase, ModuleOp module, const TargetOptions &target,
+                          llvm::StringRef variant);
+  llvm::Expected<std::vector<std::unique_ptr<qvlfmt::TargetT>>>
+  encodeTargets(const WeightTable &weights);
   llvm::Error writeArtifactFile();
+
+  /// The part of a dump's name that tells modules of targets or of precisions apart.
+  template <typename Name> llvm::StringRef variantOf(Name TargetOptions::*member, Name value) {
+    bool areEqual = llvm::all_of(options.targets, [&](const TargetOptions &target) {
+      return target.*member == options.targets.front().*member;
+    });
+    return areEqual ? llvm::StringRef() : nameOf(value);
+  }
 
   const CompileOptions &options;
   const CompileProgress &progress;
@@ -77,7 +94,8 @@ private:
   FusionSummary summary;
   llvm::DefaultThreadPool threads;
   MLIRContext context;
-  OwningOpRef<ModuleOp> module;
+  std::map<Precision, OwningOpRef<ModuleOp>> fused;
+  std::vector<OwningOpRef<ModuleOp>> modules; // of options.targets
   std::optional<ImportedModel> model;
 };
 
@@ -95,30 +113,60 @@ llvm::Error Compilation::importCheckpoint() {
     return badInput(options.checkpoint, "--max-context=" + llvm::Twine(options.maxContext) +
                                             " is above the model's maximum of " +
                                             llvm::Twine(longest) + " tokens");
+  return llvm::Error::success();
+}
+
+/// Traces and fuses the model for a precision, once.
+llvm::Error Compilation::fuse(Precision precision) {
+  if (fused.contains(precision))
+    return llvm::Error::success();
   qwen2_5_vl::TraceOptions trace;
   trace.pageSize = options.pageSize;
-  if (options.precision == Precision::BF16)
+  if (precision == Precision::BF16)
     trace.activations = DType::BF16;
+  OwningOpRef<ModuleOp> &module = fused[precision];
   module = qwen2_5_vl::traceModel(context, model->config, model->checkpoint, trace);
   if (!module)
     return badInput(options.checkpoint, "the model could not be traced");
-  return dump.phase(Phase::Import, *module);
+  llvm::StringRef variant = variantOf(&TargetOptions::precision, precision);
+  if (llvm::Error error = dump.phase(Phase::Import, variant, *module))
+    return error;
+  if (options.compileTo < Phase::Fuse)
+    return llvm::Error::success();
+  llvm::Error error = runPipeline(Phase::Fuse, *module, options.targets.front(), variant);
+  summary.stop(); // Another precision would be reported twice.
+  return error;
 }
 
-llvm::Error Compilation::runPipeline(Phase phase) {
+llvm::Error Compilation::compileTarget(const TargetOptions &target) {
+  if (llvm::Error error = fuse(target.precision))
+    return error;
+  modules.emplace_back(fused[target.precision]->clone());
+  for (Phase phase : {Phase::Outline, Phase::Codegen}) {
+    if (options.compileTo < phase)
+      break;
+    if (llvm::Error error = runPipeline(phase, *modules.back(), target,
+                                        variantOf(&TargetOptions::kind, target.kind)))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::runPipeline(Phase phase, ModuleOp module, const TargetOptions &target,
+                                     llvm::StringRef variant) {
   progress(phase, 0, 0);
   PassManager pm(&context);
   pm.enableVerifier(true);
   if (phase == Phase::Fuse && options.fuse)
     buildFusePipeline(pm, {options.foldStillFrames});
   if (phase == Phase::Outline)
-    buildOutlinePipeline(pm);
+    buildOutlinePipeline(pm, target.kind);
   if (phase == Phase::Codegen)
-    buildCodegenPipeline(pm, {options.featureSets, options.dumpKernelsTo});
-  dump.instrument(pm, phase);
-  if (failed(pm.run(*module)))
+    buildCodegenPipeline(pm, {target.kind, target.featureSets, options.dumpKernelsTo});
+  dump.instrument(pm, phase, variant);
+  if (failed(pm.run(module)))
     return llvm::createStringError("phase " + phaseName(phase) + " failed");
-  return dump.phase(phase, *module);
+  return dump.phase(phase, variant, module);
 }
 
 /// The tensors of the checkpoint that a weight is made of.
@@ -135,23 +183,43 @@ static llvm::Expected<std::vector<TensorInfo>> findSources(const Checkpoint &che
   return sources;
 }
 
+static qvlfmt::ElementType kvElement(Precision precision) {
+  return precision == Precision::BF16 ? qvlfmt::ElementType::BF16 : qvlfmt::ElementType::F32;
+}
+
+llvm::Expected<std::vector<std::unique_ptr<qvlfmt::TargetT>>>
+Compilation::encodeTargets(const WeightTable &weights) {
+  std::vector<std::unique_ptr<qvlfmt::TargetT>> targets;
+  for (auto [target, module] : llvm::zip(options.targets, modules)) {
+    TargetDescription description{nameOf(target.kind), nameOf(target.precision),
+                                  kvElement(target.precision)};
+    FailureOr<qvlfmt::TargetT> encoded = encodeTarget(*module, description, weights);
+    if (failed(encoded))
+      return llvm::createStringError("the compiled module could not be stored");
+    targets.push_back(std::make_unique<qvlfmt::TargetT>(std::move(*encoded)));
+  }
+  return targets;
+}
+
 llvm::Error Compilation::writeArtifactFile() {
   FactOptions facts;
   facts.maxContext = options.maxContext;
   facts.pageSize = options.pageSize;
-  bool bf16 = options.precision == Precision::BF16;
-  if (bf16)
-    facts.kvElement = qvlfmt::ElementType::BF16;
+  facts.kvElement = kvElement(options.targets.front().precision);
   llvm::Expected<qvlfmt::ArtifactT> metadata = describeModel(*model, facts);
   if (!metadata)
     return metadata.takeError();
-  FailureOr<qvlfmt::TargetT> target = encodeTarget(*module, "cpu", bf16 ? "bf16" : "f32");
-  FailureOr<std::vector<DeclaredWeight>> weights = declaredWeights(*module);
-  if (failed(target) || failed(weights))
+  WeightTable table;
+  for (OwningOpRef<ModuleOp> &module : modules)
+    if (failed(table.add(*module)))
+      return llvm::createStringError("the targets do not share their weights");
+  FailureOr<std::vector<DeclaredWeight>> weights = table.declared();
+  if (failed(weights))
     return llvm::createStringError("the compiled module could not be stored");
   ArtifactDescription description;
   description.metadata = std::move(*metadata);
-  description.metadata.targets.push_back(std::make_unique<qvlfmt::TargetT>(std::move(*target)));
+  if (llvm::Error error = encodeTargets(table).moveInto(description.metadata.targets))
+    return error;
   for (DeclaredWeight &weight : *weights) {
     llvm::Expected<std::vector<TensorInfo>> sources = findSources(model->checkpoint, weight);
     if (!sources)

@@ -65,6 +65,8 @@ void FusionSummary::listen(MLIRContext &context, const FuseOptions &options) {
 }
 
 void FusionSummary::add(llvm::StringRef pass, bool passed, Entry entry) {
+  if (isStopped)
+    return;
   PassRemarks &remarks = passes[pass.str()];
   (passed ? remarks.passed : remarks.missed).push_back(std::move(entry));
 }

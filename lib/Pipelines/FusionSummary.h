@@ -31,6 +31,9 @@ public:
   /// passes. `options` are those of the pipeline that will run.
   void listen(mlir::MLIRContext &context, const FuseOptions &options);
 
+  /// Ignores remarks from now on.
+  void stop() { isStopped = true; }
+
   void add(llvm::StringRef pass, bool passed, Entry entry);
 
   /// One block a pass of the fuse pipeline: counts, every rewrite, every missed one with its
@@ -39,6 +42,7 @@ public:
 
 private:
   llvm::MapVector<std::string, PassRemarks, std::map<std::string, unsigned>> passes;
+  bool isStopped = false;
 };
 
 } // namespace qvl

@@ -38,18 +38,20 @@ llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
   return (*file)->commit();
 }
 
-/// "02-outline"
-static std::string phaseStem(Phase phase) {
-  return llvm::formatv("{0:02}-{1}", static_cast<int>(phase), phaseName(phase)).str();
+/// "02-outline", "02-outline.cuda"
+static std::string phaseStem(Phase phase, llvm::StringRef variant) {
+  return llvm::formatv("{0:02}-{1}{2}{3}", static_cast<int>(phase), phaseName(phase),
+                       variant.empty() ? "" : ".", variant)
+      .str();
 }
 
-llvm::Error PhaseDump::phase(Phase phase, ModuleOp module) {
+llvm::Error PhaseDump::phase(Phase phase, llvm::StringRef variant, ModuleOp module) {
   if (directory.empty())
     return llvm::Error::success();
   if (std::error_code error = llvm::sys::fs::create_directories(directory))
     return systemFailure(directory, "cannot create the directory", error);
   llvm::SmallString<128> path(directory);
-  llvm::sys::path::append(path, phaseStem(phase) + ".mlir");
+  llvm::sys::path::append(path, phaseStem(phase, variant) + ".mlir");
   return writeText(path, printModule(module));
 }
 
@@ -76,11 +78,11 @@ private:
 
 } // namespace
 
-void PhaseDump::instrument(PassManager &pm, Phase phase) {
+void PhaseDump::instrument(PassManager &pm, Phase phase, llvm::StringRef variant) {
   if (directory.empty() || !passes)
     return;
   llvm::SmallString<128> prefix(directory);
-  llvm::sys::path::append(prefix, phaseStem(phase));
+  llvm::sys::path::append(prefix, phaseStem(phase, variant));
   pm.addInstrumentation(std::make_unique<PassDump>(std::string(prefix)));
 }
 

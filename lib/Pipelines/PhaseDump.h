@@ -25,11 +25,11 @@ public:
   /// An empty directory dumps nothing.
   PhaseDump(std::string directory, bool passes) : directory(std::move(directory)), passes(passes) {}
 
-  /// Writes NN-PHASE.mlir.
-  llvm::Error phase(Phase phase, mlir::ModuleOp module);
-  /// Makes the pass manager write NN-PHASE.MM-PASS.mlir after every pass of the phase that runs
-  /// next.
-  void instrument(mlir::PassManager &pm, Phase phase);
+  /// Writes NN-PHASE.mlir, or NN-PHASE.VARIANT.mlir of one of several modules.
+  llvm::Error phase(Phase phase, llvm::StringRef variant, mlir::ModuleOp module);
+  /// Makes the pass manager write NN-PHASE[.VARIANT].MM-PASS.mlir after every pass of the phase
+  /// that runs next.
+  void instrument(mlir::PassManager &pm, Phase phase, llvm::StringRef variant);
 
 private:
   std::string directory;

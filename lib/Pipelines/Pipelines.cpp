@@ -25,6 +25,15 @@ struct FusePipelineOptions : PassPipelineOptions<FusePipelineOptions> {
                                llvm::cl::desc("Add the entry vision_still for pictures"),
                                llvm::cl::init(false)};
 };
+
+/// The kind of target as text.
+struct TargetPipelineOptions : PassPipelineOptions<TargetPipelineOptions> {
+  Option<mlir::qvl::TargetKind> target{
+      *this, "target", llvm::cl::desc("The kind of target"),
+      llvm::cl::init(mlir::qvl::TargetKind::Cpu),
+      llvm::cl::values(clEnumValN(mlir::qvl::TargetKind::Cpu, "cpu", "x86"),
+                       clEnumValN(mlir::qvl::TargetKind::Cuda, "cuda", "NVIDIA GPUs"))};
+};
 } // namespace
 
 void buildFusePipeline(OpPassManager &pm, const FuseOptions &options) {
@@ -52,20 +61,33 @@ void buildFusePipeline(OpPassManager &pm, const FuseOptions &options) {
   pm.addPass(createCSEPass());
 }
 
-void buildOutlinePipeline(OpPassManager &pm) {
+void buildOutlinePipeline(OpPassManager &pm, mlir::qvl::TargetKind target) {
   // The stored form of a weight is part of a kernel's key, so it is chosen first.
   pm.addPass(mlir::qvl::createAssignEncodingsPass());
-  pm.addPass(createOutlineKernelsPass());
+  OutlineKernelsPassOptions options;
+  options.target = nameOf(target).str();
+  pm.addPass(createOutlineKernelsPass(options));
   // Every launch computes its sizes anew; folding leaves one of each in a program.
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
 
+/// Options of the codegen pass of a target; `list` is its list of feature sets.
+template <typename PassOptions, typename List>
+static PassOptions codegenPassOptions(const CodegenOptions &options, List PassOptions::*list) {
+  PassOptions result;
+  (result.*list).assign(options.featureSets.begin(), options.featureSets.end());
+  result.dumpDirectory = options.dumpDirectory;
+  return result;
+}
+
 void buildCodegenPipeline(OpPassManager &pm, const CodegenOptions &options) {
-  CodegenX86PassOptions passOptions;
-  passOptions.featureSets.assign(options.featureSets.begin(), options.featureSets.end());
-  passOptions.dumpDirectory = options.dumpDirectory;
-  pm.addPass(createCodegenX86Pass(passOptions));
+  if (options.target == mlir::qvl::TargetKind::Cuda)
+    pm.addPass(
+        createCodegenNVPTXPass(codegenPassOptions(options, &CodegenNVPTXPassOptions::chips)));
+  else
+    pm.addPass(
+        createCodegenX86Pass(codegenPassOptions(options, &CodegenX86PassOptions::featureSets)));
 }
 
 void registerPassesAndPipelines() {
@@ -76,9 +98,16 @@ void registerPassesAndPipelines() {
       "qvl-fuse-pipeline", "Phase fuse", [](OpPassManager &pm, const FusePipelineOptions &options) {
         buildFusePipeline(pm, {options.foldStillFrames});
       });
-  PassPipelineRegistration<>("qvl-outline-pipeline", "Phase outline", buildOutlinePipeline);
-  PassPipelineRegistration<>("qvl-codegen-pipeline", "Phase codegen, with default options",
-                             [](OpPassManager &pm) { buildCodegenPipeline(pm, {}); });
+  using TargetOptions = TargetPipelineOptions;
+  PassPipelineRegistration<TargetOptions>("qvl-outline-pipeline", "Phase outline",
+                                          [](OpPassManager &pm, const TargetOptions &options) {
+                                            buildOutlinePipeline(pm, options.target);
+                                          });
+  PassPipelineRegistration<TargetOptions>("qvl-codegen-pipeline",
+                                          "Phase codegen, with the default feature sets",
+                                          [](OpPassManager &pm, const TargetOptions &options) {
+                                            buildCodegenPipeline(pm, {.target = options.target});
+                                          });
 }
 
 void registerDialects(DialectRegistry &registry) {

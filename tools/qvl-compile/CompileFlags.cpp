@@ -2,6 +2,8 @@
 
 #include "CompileFlags.h"
 
+#include "qvl/Codegen/NVPTX.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
@@ -16,6 +18,7 @@ constexpr llvm::StringLiteral kOverview =
     "Compiles a Qwen2.5-VL checkpoint directory into one .qvl file for qvl-run.\n\n"
     "  qvl-compile models/shapes-vl -o shapes-vl.qvl\n"
     "  qvl-compile DIR -o model.qvl --target=cpu:v3            one feature set only\n"
+    "  qvl-compile DIR -o model.qvl --target=cpu,cuda:sm_80    for CPUs and NVIDIA GPUs\n"
     "  qvl-compile DIR -o traced.mlir --compile-to=import      the traced model, to read\n\n"
     "Exit codes: 0 done; 1 bad input; 2 usage; 3 internal error; 4 the system failed; 130 "
     "interrupted.\n";
@@ -29,11 +32,14 @@ struct Flags {
                               cl::cat(category)};
   cl::opt<std::string> target{
       "target", cl::init("cpu"), cl::value_desc("LIST"),
-      cl::desc("Targets: cpu (every feature set), cpu:v3 (AVX2), cpu:v4 (AVX-512), cpu:native"),
+      cl::desc("Targets: cpu (every feature set), cpu:v3 (AVX2), cpu:v4 (AVX-512), cpu:native; "
+               "cuda:sm_80 (NVIDIA GPUs from Ampere on), cuda:sm_90a (Hopper)"),
       cl::cat(category)};
   cl::opt<std::string> precision{
-      "precision", cl::init("f32"), cl::value_desc("f32|bf16|TARGET=..."),
-      cl::desc("Activations and KV cache in memory (default f32); sums are f32 in any case"),
+      "precision", cl::value_desc("f32|bf16|TARGET=..."),
+      cl::desc(
+          "Activations and KV cache in memory (default cpu=f32,cuda=bf16); sums are f32 in any "
+          "case"),
       cl::cat(category)};
   cl::opt<std::string> maxContext{
       "max-context", cl::value_desc("N"),
@@ -59,7 +65,7 @@ struct Flags {
   cl::opt<bool> dumpPasses{"dump-passes", cl::desc("With --dump-phases-to: also after every pass"),
                            cl::cat(category)};
   cl::opt<std::string> dumpKernels{"dump-kernels-to", cl::value_desc("DIR"),
-                                   cl::desc("Write each kernel's .mlir, .ll and .s"),
+                                   cl::desc("Write each kernel's .mlir, .ll and .s or .ptx"),
                                    cl::cat(category)};
   cl::opt<std::string> threads{"threads", cl::value_desc("N"),
                                cl::desc("Threads (default: one per core)"), cl::cat(category)};
@@ -92,43 +98,76 @@ std::optional<int64_t> positive(llvm::StringRef text) {
   return value;
 }
 
-/// The feature sets that the target list names; a usage error otherwise.
-std::optional<int> parseTargets(llvm::StringRef list, std::vector<std::string> &featureSets) {
-  llvm::SmallVector<llvm::StringRef> targets;
-  list.split(targets, ',');
-  for (llvm::StringRef target : targets) {
-    if (target == "cpu") {
-      featureSets = {"v3", "v4"};
+constexpr llvm::StringLiteral kTargets = "cpu, cpu:v3, cpu:v4, cpu:native, cuda:sm_80, cuda:sm_90a";
+
+/// The target of one entry of the list, with its feature set; nothing when there is none.
+std::optional<TargetOptions> parseTarget(llvm::StringRef text) {
+  auto [name, featureSet] = text.split(':');
+  std::optional<mlir::qvl::TargetKind> kind = mlir::qvl::targetKindNamed(name);
+  if (!kind || (text.contains(':') && featureSet.empty()))
+    return std::nullopt;
+  TargetOptions target{*kind};
+  if (*kind == mlir::qvl::TargetKind::Cuda) {
+    target.precision = Precision::BF16;
+    if (!featureSet.empty() && !mlir::qvl::NVPTXChip::named(featureSet))
       return std::nullopt;
-    }
-    if (target == "cpu:native") {
-      featureSets.push_back("native");
-    } else if (target == "cpu:v3" || target == "cpu:v4") {
-      featureSets.push_back(target.drop_front(4).str());
-    } else if (target.starts_with("cuda")) {
-      llvm::errs() << "qvl-compile: target '" << target
-                   << "' is not available in this build: it compiles for cpu only\n";
-      return 1;
-    } else {
-      return usageError("unknown target '" + target +
-                        "'; targets are cpu, cpu:v3, cpu:v4, cpu:native");
-    }
+  } else if (!llvm::is_contained({"", "v3", "v4", "native"}, featureSet)) {
+    return std::nullopt;
+  }
+  if (!featureSet.empty())
+    target.featureSets.push_back(featureSet.str());
+  return target;
+}
+
+/// The targets that the list names, each kind with all its feature sets; a usage error otherwise.
+/// A kind without one stands for its default ones, whatever else is named.
+std::optional<int> parseTargets(llvm::StringRef list, std::vector<TargetOptions> &targets) {
+  llvm::SmallVector<llvm::StringRef> entries;
+  list.split(entries, ',');
+  targets.clear();
+  for (llvm::StringRef entry : entries) {
+    std::optional<TargetOptions> target = parseTarget(entry);
+    if (!target)
+      return usageError("unknown target '" + entry + "'; targets are " + kTargets);
+    auto known = llvm::find_if(
+        targets, [&](const TargetOptions &other) { return other.kind == target->kind; });
+    if (known == targets.end())
+      targets.push_back(*target);
+    else if (known->featureSets.empty() || target->featureSets.empty())
+      known->featureSets.clear();
+    else
+      known->featureSets.push_back(target->featureSets.front());
   }
   return std::nullopt;
 }
 
-/// One precision for every target, or TARGET=PRECISION for one.
-std::optional<int> parsePrecision(llvm::StringRef precision, Precision &parsed) {
-  auto [target, ofTarget] = precision.split('=');
-  if (precision.contains('=')) {
-    if (target != "cpu")
-      return usageError("precision '" + precision + "' is for target '" + target +
-                        "', which is not compiled; use cpu=f32 or cpu=bf16");
-    precision = ofTarget;
+std::optional<Precision> parsePrecision(llvm::StringRef text) {
+  if (text == "f32")
+    return Precision::F32;
+  if (text == "bf16")
+    return Precision::BF16;
+  return std::nullopt;
+}
+
+/// One precision for every target, or a list of TARGET=PRECISION.
+std::optional<int> parsePrecisions(llvm::StringRef list, std::vector<TargetOptions> &targets) {
+  llvm::SmallVector<llvm::StringRef> entries;
+  list.split(entries, ',', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef entry : entries) {
+    auto [name, ofTarget] = entry.contains('=') ? entry.split('=') : std::pair("", entry);
+    std::optional<Precision> precision = parsePrecision(ofTarget);
+    if (!precision)
+      return usageError("unknown precision '" + ofTarget + "'; use f32 or bf16");
+    bool isUsed = false;
+    for (TargetOptions &target : targets)
+      if (name.empty() || nameOf(target.kind) == name) {
+        target.precision = *precision;
+        isUsed = true;
+      }
+    if (!isUsed)
+      return usageError("precision '" + entry + "' is for target '" + name +
+                        "', which is not compiled; name it in --target");
   }
-  if (precision != "f32" && precision != "bf16")
-    return usageError("unknown precision '" + precision + "'; use f32 or bf16");
-  parsed = precision == "bf16" ? Precision::BF16 : Precision::F32;
   return std::nullopt;
 }
 
@@ -212,10 +251,12 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
   CompileOptions &options = command.options;
   if (std::optional<int> code = parseOutput(flags, options))
     return code;
-  if (std::optional<int> code = parseTargets(flags.target, options.featureSets))
+  if (std::optional<int> code = parseTargets(flags.target, options.targets))
     return code;
-  if (std::optional<int> code = parsePrecision(flags.precision, options.precision))
+  if (std::optional<int> code = parsePrecisions(flags.precision, options.targets))
     return code;
+  if (options.compileTo != Phase::Artifact && options.targets.size() > 1)
+    return usageError("--compile-to writes the module of one target; name one in --target");
   if (std::optional<int> code = parseNumbers(flags, options))
     return code;
   if (std::optional<int> code = parseReports(flags, options))

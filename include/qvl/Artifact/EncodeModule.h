@@ -1,6 +1,8 @@
 // The qvlx module of a target as the tables of an artifact (include/qvlfmt/artifact.fbs).
 #pragma once
 
+#include "dialects/qvlx/IR/Qvlx.h"
+
 #include "mlir/IR/BuiltinOps.h"
 
 #include "qvl/Artifact/Recipe.h"
@@ -23,14 +25,36 @@ struct DeclaredWeight {
   int64_t interleave = 0;           ///< of the panels, see WeightDescription
 };
 
-/// The weights of a module in the order of its qvlx.data ops, which is the order of the artifact's
-/// weight table.
-mlir::FailureOr<std::vector<DeclaredWeight>> declaredWeights(mlir::ModuleOp module);
+/// The weights of all targets of an artifact, which holds each once.
+class WeightTable {
+public:
+  /// Adds the weights of a module, in the order of its qvlx.data ops, behind those that are there.
+  /// The module must live as long as the table. Fails with a diagnostic when a weight of an earlier
+  /// module has the same name and another declaration.
+  mlir::LogicalResult add(mlir::ModuleOp module);
 
-/// The objects, kernels and programs of a module after phase codegen. `name` and `precision` are
-/// those of the target. Fails with a diagnostic when a kernel has no object or the module holds
-/// anything a program cannot.
-mlir::FailureOr<qvlfmt::TargetT> encodeTarget(mlir::ModuleOp module, llvm::StringRef name,
-                                              llvm::StringRef precision);
+  /// Every weight in the order of the artifact's weight table.
+  mlir::FailureOr<std::vector<DeclaredWeight>> declared() const;
+  /// The number of each weight by its name.
+  const llvm::StringMap<uint32_t> &numbers() const { return numberOf; }
+
+private:
+  llvm::SmallVector<mlir::qvlx::DataOp> entries;
+  llvm::StringMap<uint32_t> numberOf;
+};
+
+/// What an artifact says about a target beside its code.
+struct TargetDescription {
+  llvm::StringRef name;      ///< "cpu", "cuda"
+  llvm::StringRef precision; ///< "f32", "bf16"
+  qvlfmt::ElementType kvElement;
+};
+
+/// The objects, kernels and programs of a module after phase codegen; `weights` holds the module's
+/// weights. Fails with a diagnostic when a kernel has no object or the module holds anything a
+/// program cannot.
+mlir::FailureOr<qvlfmt::TargetT> encodeTarget(mlir::ModuleOp module,
+                                              const TargetDescription &description,
+                                              const WeightTable &weights);
 
 } // namespace qvl

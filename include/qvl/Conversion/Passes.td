@@ -13,6 +13,9 @@ def OutlineKernelsPass : Pass<"qvl-outline-kernels", "::mlir::ModuleOp"> {
     buffers come from `ReifyRankedShapedTypeOpInterface` and end as arithmetic on sizes of program arguments. Parameters
     become `qvlx.data`; they need encodings.
 
+    Grids and scratch memory are those of the option `target`. For `cuda` the program `decode` is made on its own: its projections and its
+    attention over the cache are launched on few rows, so their kernels carry `qvl.few_rows` and are keyed by it. Other kernels are shared.
+
     ```mlir
     // before
     func.func @norm(%x: tensor<?x128xf32> {qvl.name = "x"}) -> (tensor<?x128xf32> {qvl.name = "y"}) {
@@ -33,6 +36,9 @@ def OutlineKernelsPass : Pass<"qvl-outline-kernels", "::mlir::ModuleOp"> {
     }
     ```
   }];
+  let options = [
+    Option<"target", "target", "std::string", "\"cpu\"", "The kind of target: cpu or cuda">
+  ];
   let dependentDialects = ["::mlir::qvlx::QvlxDialect", "::mlir::func::FuncDialect"];
   let statistics = [
     Statistic<"kernels", "kernels", "distinct kernels">,
@@ -61,6 +67,28 @@ def CodegenX86Pass : Pass<"qvl-codegen-x86", "::mlir::ModuleOp"> {
   ];
   let dependentDialects = ["::mlir::qvlx::QvlxDialect"];
   let statistics = [Statistic<"objects", "objects", "shared objects made">];
+}
+
+def CodegenNVPTXPass : Pass<"qvl-codegen-nvptx", "::mlir::ModuleOp"> {
+  let summary = "Kernels to PTX, one module per GPU architecture";
+  let description = [{
+    Compiles the function in every `qvlx.kernel`, outlined for the target `cuda`, for each architecture and adds one `qvlx.object` per
+    architecture with the PTX text of them all; the kernels keep their signature and lose their body. Needs no CUDA installation.
+
+    ```mlir
+    // before
+    qvlx.kernel @rms_norm_128 buffers(3) scalars(2) scratch(0) { func.func @rms_norm_128(…) … }
+    // after
+    qvlx.kernel @rms_norm_128 buffers(3) scalars(2) scratch(0) { }
+    qvlx.object @cuda.sm_80 feature_set("sm_80") kernels([@rms_norm_128]) bytes(dense<"0x2F2F0A2F…"> : tensor<4096xi8>)
+    ```
+  }];
+  let options = [
+    ListOption<"chips", "chips", "std::string", "GPU architectures to compile for (default: sm_80)">,
+    Option<"dumpDirectory", "dump-kernels-to", "std::string", "\"\"", "Write KERNEL.mlir, .ll and .ptx of each architecture here">
+  ];
+  let dependentDialects = ["::mlir::qvlx::QvlxDialect"];
+  let statistics = [Statistic<"objects", "objects", "PTX modules made">];
 }
 
 #endif // QVL_CONVERSION_PASSES_TD

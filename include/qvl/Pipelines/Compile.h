@@ -1,6 +1,7 @@
 // A whole compile: a checkpoint directory in, the output of a phase or an artifact out.
 #pragma once
 
+#include "qvl/Codegen/TileGrid.h"
 #include "qvl/Pipelines/Phase.h"
 
 #include "llvm/Support/Error.h"
@@ -15,31 +16,40 @@ namespace qvl {
 /// The numeric modes of architecture.md, section 3.
 enum class Precision { F32, BF16 };
 
+/// A target of a compile: the code of one kind of device.
+struct TargetOptions {
+  mlir::qvl::TargetKind kind = mlir::qvl::TargetKind::Cpu;
+  /// Of cpu "v3", "v4", "native"; of cuda "sm_80", "sm_90a"; empty: cpu all, cuda sm_80.
+  std::vector<std::string> featureSets = {};
+  Precision precision = Precision::F32; ///< of activations and the KV cache
+};
+
 /// What to compile and how. Paths are local.
 struct CompileOptions {
   std::string checkpoint; ///< directory
   std::string output;     ///< the .qvl file, or the MLIR of an earlier phase ("-": stdout)
   Phase compileTo = Phase::Artifact;
-  std::vector<std::string>
-      featureSets; ///< of target cpu: "v3", "v4"; empty: all that are generated
-  Precision precision = Precision::F32; ///< of activations and the KV cache
-  int64_t maxContext = 0;               ///< tokens of one sequence; 0: the checkpoint's maximum
-  int64_t pageSize = 128;               ///< tokens of one KV page: 64 or 128
+  std::vector<TargetOptions> targets = {TargetOptions()}; ///< of different kinds
+  int64_t maxContext = 0; ///< tokens of one sequence; 0: the checkpoint's maximum
+  int64_t pageSize = 128; ///< tokens of one KV page: 64 or 128
   bool fuse = true;
   bool foldStillFrames = false; ///< add the entry vision_still for pictures; needs `fuse`
   bool fusionReport = false;    ///< print what was fused where, and what was missed and why
-  std::string dumpPhasesTo;     ///< directory for NN-PHASE.mlir; empty: nothing
-  bool dumpPasses = false;      ///< also the IR after every pass, in dumpPhasesTo
-  std::string dumpKernelsTo;    ///< directory for KERNEL.mlir, .ll and .s; empty: nothing
-  unsigned threads = 0;         ///< of the pass manager; 0: one per core
+  /// Directory for NN-PHASE.mlir; empty: nothing. With several targets a name has a part more,
+  /// where modules differ: NN-PHASE.PRECISION.mlir until fusion, NN-PHASE.TARGET.mlir then.
+  std::string dumpPhasesTo;
+  bool dumpPasses = false;   ///< also the IR after every pass, in dumpPhasesTo
+  std::string dumpKernelsTo; ///< directory for KERNEL.mlir, .ll and .s or .ptx; empty: nothing
+  unsigned threads = 0;      ///< of the pass manager; 0: one per core
 };
 
 /// Called as a phase begins (`done` and `total` zero) and while weights are packed (bytes).
 using CompileProgress = std::function<void(Phase phase, uint64_t done, uint64_t total)>;
 
-/// Runs the phases up to `options.compileTo` and writes its output, whole or not at all. Warnings
-/// go to stderr, one line each. An error is a Failure (Import/Failure.h) of one line; problems of
-/// the IR are printed as diagnostics before.
+/// Runs the phases up to `options.compileTo` and writes its output, whole or not at all. Up to
+/// phase codegen the output is the module of the one target. Warnings go to stderr, one line each.
+/// An error is a Failure (Import/Failure.h) of one line; problems of the IR are printed as
+/// diagnostics before.
 llvm::Error compile(const CompileOptions &options, const CompileProgress &progress);
 
 } // namespace qvl

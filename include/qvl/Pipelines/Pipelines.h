@@ -1,6 +1,8 @@
 // One function per phase that fills a pass manager, and their textual names.
 #pragma once
 
+#include "qvl/Codegen/TileGrid.h"
+
 #include "mlir/Pass/PassManager.h"
 
 #include <string>
@@ -13,16 +15,19 @@ struct FuseOptions {
 };
 
 struct CodegenOptions {
-  std::vector<std::string> featureSets; ///< "v3", "v4"; empty: every one that is generated
-  std::string dumpDirectory;            ///< receives KERNEL.mlir, .ll and .s; empty: nothing
+  mlir::qvl::TargetKind target = mlir::qvl::TargetKind::Cpu;
+  /// Of cpu "v3", "v4"; of cuda "sm_80", "sm_90a"; empty: cpu all, cuda sm_80.
+  std::vector<std::string> featureSets;
+  std::string dumpDirectory; ///< receives KERNEL.mlir, .ll and .s or .ptx; empty: nothing
 };
 
 /// Phase fuse: the fusion passes of the qvl dialect, in the order in which each needs the one
 /// before.
 void buildFusePipeline(mlir::OpPassManager &pm, const FuseOptions &options = {});
 /// Phase outline: encodings, programs and kernel functions.
-void buildOutlinePipeline(mlir::OpPassManager &pm);
-/// Phase codegen: machine code for each kernel.
+void buildOutlinePipeline(mlir::OpPassManager &pm,
+                          mlir::qvl::TargetKind target = mlir::qvl::TargetKind::Cpu);
+/// Phase codegen: machine code or PTX for each kernel.
 void buildCodegenPipeline(mlir::OpPassManager &pm, const CodegenOptions &options);
 
 /// Registers every pass of the project and the pipelines qvl-fuse-pipeline, qvl-outline-pipeline

@@ -5,6 +5,7 @@
 #include "AttentionVectors.h"
 #include "WarpInstructions.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 #include <bit>
@@ -51,6 +52,9 @@ AttentionBlock::AttentionBlock(BlockFrame &frame, const AttentionMemory &memory,
       form(narrow(element, keyElement) ? createTensorCoreForm(frame, memory)
                                        : createFmaForm(frame, memory)),
       laneInLine(remainder(b, frame.lane(), kLineLanes)) {
+  // Registers of narrow heads suffice for three blocks on a multiprocessor: ptxas is told so.
+  if (narrow(element, keyElement) && memory.keys.paddedHeadDim() <= 80)
+    frame.function()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(3));
   Value first = sum(b, product(b, frame.warp(), kWarpLines), quotient(b, frame.lane(), kLineLanes));
   for (int64_t i = 0; i < kLaneLines; ++i)
     lines[i] = sum(b, first, i * kWarpLines / kLaneLines);
@@ -131,12 +135,15 @@ void AttentionBlock::addKeys(Value first, Value end, KeyLookup lookup, const Lin
     waitForCopies(b, 0);
     frame.barrier();
   };
+  LineRanges narrowRanges;
+  for (auto [narrowRange, range] : llvm::zip_equal(narrowRanges, ranges))
+    narrowRange = {narrowed(b, range.begin), narrowed(b, range.end)};
   startKeys(first);
   forEach(first, end, kKeyBlock, [&](Value key) {
     arrive();
     copyKeys(lookup(key), /*values=*/true, key, end);
     commitCopies(b);
-    LineValues probabilities = maskedScores(form->scores(), key, ranges);
+    LineValues probabilities = maskedScores(form->scores(), narrowed(b, key), narrowRanges);
     for (int64_t line = 0; line < kLaneLines; ++line)
       joinScores(line, probabilities[line]);
     arrive();
@@ -155,10 +162,11 @@ void AttentionBlock::forEach(Value begin, Value end, int64_t step,
   setState(forLoop(b, begin, end, step, stateValues(), iteration));
 }
 
-/// Scores outside of a line's range become minus infinity; most blocks lie inside.
+/// Scores outside of a line's range become minus infinity; most blocks lie inside. `first` and the
+/// ranges are of type i32.
 LineValues AttentionBlock::maskedScores(LineValues scores, Value first, const LineRanges &ranges) {
   SmallVector<Value> all = joined(scores);
-  Value behind = sum(b, first, kKeyBlock), inside;
+  Value behind = arith::AddIOp::create(b, first, constantWord(b, kKeyBlock)), inside;
   for (const KeyRange &range : ranges) {
     Value covers = arith::AndIOp::create(
         b, arith::CmpIOp::create(b, arith::CmpIPredicate::sle, range.begin, first),
@@ -181,11 +189,11 @@ LineValues AttentionBlock::maskedScores(LineValues scores, Value first, const Li
 void AttentionBlock::keepInRange(LineValues &scores, Value first, const LineRanges &ranges) {
   int64_t run = form->keyRun();
   Value lowest = scalar(kLowest);
-  Value firstKey = sum(b, first, product(b, laneInLine, run));
+  Value firstKey = arith::AddIOp::create(b, first, narrowed(b, product(b, laneInLine, run)));
   for (int64_t line = 0; line < kLaneLines; ++line) {
     Value begin = ranges[line].begin;
-    Value length = narrowed(b, difference(b, ranges[line].end, begin));
-    Value position = narrowed(b, difference(b, firstKey, begin)); // negative: above as unsigned
+    Value length = arith::SubIOp::create(b, ranges[line].end, begin);
+    Value position = arith::SubIOp::create(b, firstKey, begin); // negative: above as unsigned
     for (auto [i, score] : llvm::enumerate(scores[line])) {
       int64_t key = kLineLanes * run * (i / run) + i % run;
       Value inLine = arith::AddIOp::create(b, position, constantWord(b, key));

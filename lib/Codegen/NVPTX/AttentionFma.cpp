@@ -93,13 +93,17 @@ void FmaForm::addValues(const LineValues &probabilities, LineValues &output) {
       auto own = turning.slice(line * keys, keys);
       std::rotate(own.begin(), own.begin() + 1, own.end());
     }
-    for (int64_t owner = 0; owner < kLineLanes; ++owner) {
+    // A loop, though a short one: unrolled, its loads would fill the registers.
+    SmallVector<Value> sums(values.drop_front(kLaneLines * keys));
+    auto addOwned = [&](Value owner, MutableArrayRef<Value> sums) {
       Value source = sum(b, difference(b, lane, laneInLine), owner);
       Value number = arith::IndexCastOp::create(b, b.getI32Type(), source);
       SmallVector<Value> ofKey =
           llvm::map_to_vector(heads, [&](Value head) { return shuffleFrom(b, head, number); });
-      addKey(sum(b, key, owner), ofKey, values.drop_front(kLaneLines * keys));
-    }
+      addKey(sum(b, key, owner), ofKey, sums);
+    };
+    sums = forLoop(b, constantIndex(b, 0), constantIndex(b, kLineLanes), 1, sums, addOwned);
+    llvm::copy(sums, values.begin() + kLaneLines * keys);
   };
   SmallVector<Value> results =
       forLoop(b, constantIndex(b, 0), constantIndex(b, kKeyBlock), kLineLanes, carried, addKeys);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kKeyLanes = 4; // lanes that share a key while scores are computed
 constexpr int64_t kKeyGroups = kWarpLanes / kKeyLanes;
-constexpr int64_t kLaneKeys = kKeyBlock / kKeyGroups;
+constexpr int64_t kLaneKeys = 4;       // keys of a lane at a time: as many as registers allow
 constexpr int64_t kValuesUnderWay = 4; // loads of a lane before the first is used
 
 Value larger(ImplicitLocOpBuilder &b, Value lhs, Value rhs) {
@@ -49,17 +49,27 @@ Value DecodeWarp::scorePlace(int64_t quad, Value key) {
 }
 
 /// Products of all heads with the block's keys. Four lanes read a key, neighbouring pieces at a
-/// time, and lanes take every eighth key. Behind the last key the last one is read again: what lies
-/// there may never have been written.
+/// time, and lanes take every eighth key.
 void DecodeWarp::storeScores(const KeysInMemory &block, Value count) {
-  Value group = quotient(b, frame.lane(), kKeyLanes), lane = remainder(b, frame.lane(), kKeyLanes);
+  Value group = quotient(b, frame.lane(), kKeyLanes);
+  forLoop(b, constantIndex(b, 0), constantIndex(b, kKeyBlock), kLaneKeys * kKeyGroups,
+          [&](Value start) {
+            SmallVector<Value> keys;
+            for (int64_t i = 0; i < kLaneKeys; ++i)
+              keys.push_back(sum(b, sum(b, start, group), i * kKeyGroups));
+            storeScoresOf(block, keys, count);
+          });
+}
+
+/// The scores of some keys, which are other ones in every four lanes. Behind the last key the last
+/// one is read again: what lies there may never have been written.
+void DecodeWarp::storeScoresOf(const KeysInMemory &block, ArrayRef<Value> keys, Value count) {
+  Value lane = remainder(b, frame.lane(), kKeyLanes);
   Value last = difference(b, count, constantIndex(b, 1));
-  SmallVector<Value> numbers, pointers;
-  for (int64_t i = 0; i < kLaneKeys; ++i) {
-    numbers.push_back(sum(b, group, i * kKeyGroups));
-    Value key = product(b, minimum(b, numbers.back(), last), block.stride);
-    pointers.push_back(elementPointer(b, keyElement, block.keys, key));
-  }
+  SmallVector<Value> pointers = llvm::map_to_vector(keys, [&](Value key) {
+    Value offset = product(b, minimum(b, key, last), block.stride);
+    return elementPointer(b, keyElement, block.keys, offset);
+  });
   SmallVector<Value> products(memory.heads * kLaneKeys, scalar(0));
   products = forLoop(
       b, lane, constantIndex(b, pieces.count), kKeyLanes, products,
@@ -75,7 +85,7 @@ void DecodeWarp::storeScores(const KeysInMemory &block, Value count) {
         SmallVector<Value> heads(4, scalar(0));
         for (int64_t head : headsOf(quad))
           heads[head % 4] = products[head * kLaneKeys + i];
-        storeElements(b, heads, b.getF32Type(), scorePlace(quad, numbers[i]), 16);
+        storeElements(b, heads, b.getF32Type(), scorePlace(quad, keys[i]), 16);
       }
   });
 }

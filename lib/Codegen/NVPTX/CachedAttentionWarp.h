@@ -59,6 +59,7 @@ private:
   }
 
   void storeScores(const KeysInMemory &block, Value count);
+  void storeScoresOf(const KeysInMemory &block, ArrayRef<Value> keys, Value count);
   void addProducts(Value piece, ArrayRef<Value> keys, MutableArrayRef<Value> sums);
   void joinScores(Value count);
   void joinHead(int64_t head, MutableArrayRef<Value> scores, ArrayRef<Value> exists);

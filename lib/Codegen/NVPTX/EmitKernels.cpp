@@ -38,6 +38,10 @@ void markKernels(ModuleOp module) {
     function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
     function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                       b.getDenseI32ArrayAttr({static_cast<int32_t>(threads.getInt())}));
+    // Without a number ptxas aims at one of its own choice and spills to reach it.
+    StringRef blocks = NVVM::NVVMDialect::getMinctasmAttrName();
+    if (!function->hasAttr(blocks))
+      function->setAttr(blocks, b.getI32IntegerAttr(1));
   }
 }
 

@@ -89,7 +89,8 @@ void FewRowsBlock::storeTotals() {
   auto active = scf::IfOp::create(b, isThread);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(active.thenBlock());
-  Value row = quotient(b, frame.thread(), rowQuads), quad = remainder(b, frame.thread(), rowQuads);
+  // Neighbouring lanes take the rows of one quad, which lie in different banks.
+  Value row = remainder(b, frame.thread(), kFewRows), quad = quotient(b, frame.thread(), kFewRows);
   SmallVector<Value> weights;
   for (int64_t weight = 0; weight < columns.weights(); ++weight) {
     Value number = sum(b, product(b, quad, columns.weights()), weight);

@@ -166,7 +166,9 @@ TEST_P(GpuLinear, NaNStaysInItsRow) {
 TEST_P(GpuLinear, SharedMemoryHasNoBankConflicts) {
   for (LinearCase c :
        {bf16Case(96, 192), bf16Case(1024, 64), f32Case(96, 64), f32Case(96, 64, "bf16")})
-    for (bool fewRows : {false, true}) {
+    for (auto [epilogue, fewRows] :
+         {std::pair{&kBias, false}, {&kBias, true}, {&kGatedUnit, false}, {&kGatedUnit, true}}) {
+      c.epilogue = epilogue;
       c.fewRows = fewRows;
       qvlsim::Counts counts = launchCounts(c, 70);
       EXPECT_GT(counts.sharedRequests, 0u);
