@@ -10,6 +10,7 @@
 
 #include <bit>
 #include <limits>
+#include <optional>
 
 namespace mlir::qvl {
 namespace {
@@ -50,30 +51,51 @@ AttentionBlock::AttentionBlock(BlockFrame &frame, const AttentionMemory &memory,
     : frame(frame), b(frame.builder()), memory(memory), element(element), keyElement(keyElement),
       exponential(narrow(element, keyElement), scale),
       form(narrow(element, keyElement) ? createTensorCoreForm(frame, memory)
-                                       : createFmaForm(frame, memory)),
-      laneInLine(remainder(b, frame.lane(), kLineLanes)) {
+                                       : createFmaForm(frame, memory)) {
   // Registers of narrow heads suffice for three blocks on a multiprocessor: ptxas is told so.
   if (narrow(element, keyElement) && memory.keys.paddedHeadDim() <= 80)
     frame.function()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(3));
-  Value first = sum(b, product(b, frame.warp(), kWarpLines), quotient(b, frame.lane(), kLineLanes));
-  for (int64_t i = 0; i < kLaneLines; ++i)
-    lines[i] = sum(b, first, i * kWarpLines / kLaneLines);
+}
+
+/// The lines of a tile in global memory: the first `count` exist.
+struct AttentionBlock::CopiedLines {
+  Value memory;
+  Value count;
+  int64_t stride; // elements from one line to the next, if all the same
+  std::optional<LineOffset> offset = std::nullopt; // of a line, else
+};
+
+/// Lines of a warp are neighbours, and eight groups of lanes take one of each half.
+Value AttentionBlock::line(int64_t i) {
+  Value thread = recomputed(b, frame.thread());
+  Value first = product(b, quotient(b, thread, kWarpLanes), kWarpLines);
+  Value inHalf = quotient(b, remainder(b, thread, kWarpLanes), kLineLanes);
+  return sum(b, sum(b, first, inHalf), i * kWarpLines / kLaneLines);
+}
+
+Value AttentionBlock::laneInLine() {
+  return remainder(b, recomputed(b, frame.thread()), kLineLanes);
 }
 
 void AttentionBlock::copyQueries(Value query, Value count, LineOffset offset) {
-  copyTile(memory.queries, 0, query, count, offset);
+  copyTile(memory.queries, 0, {query, count, 0, offset});
   commitCopies(b);
+}
+
+/// Starts to copy the keys, or the values, of [first, end) or as many as a tile holds.
+void AttentionBlock::copyKeys(const KeysInMemory &block, bool values, Value first, Value end) {
+  copyTile(memory.keys, values ? memory.valuesAt() : memory.keysAt(),
+           {values ? block.values : block.keys, difference(b, end, first), block.stride});
 }
 
 /// Pieces of all lines, in columns of a power of two of them: addresses of a thread then differ by
 /// constants.
-void AttentionBlock::copyTile(const HeadTile &tile, int64_t sharedAt, Value global, Value count,
-                              LineOffset offset) {
+void AttentionBlock::copyTile(const HeadTile &tile, int64_t sharedAt, const CopiedLines &lines) {
   int64_t pieces = tile.paddedHeadDim() * tile.elementBytes / tile.copyBytes(); // of a line
   int64_t width;
   for (int64_t first = 0; first < pieces; first += width) {
     width = std::min<int64_t>(std::bit_floor<uint64_t>(pieces - first), kWarpLanes);
-    copyColumns(tile, first, width, sharedAt, global, count, offset);
+    copyColumns(tile, first, width, sharedAt, lines);
   }
 }
 
@@ -81,38 +103,37 @@ void AttentionBlock::copyTile(const HeadTile &tile, int64_t sharedAt, Value glob
 /// neighbouring threads write to different groups of banks: lines of the same eight are taken
 /// `width` apart, and lines begin an odd number of pieces apart.
 void AttentionBlock::copyColumns(const HeadTile &tile, int64_t first, int64_t width,
-                                 int64_t sharedAt, Value global, Value count, LineOffset offset) {
+                                 int64_t sharedAt, const CopiedLines &lines) {
   int64_t bytes = tile.copyBytes(), pieceElements = bytes / tile.elementBytes;
-  Value line = quotient(b, frame.thread(), width);
+  Value thread = recomputed(b, frame.thread()); // lines and places are cheaper than registers
+  Value line = quotient(b, thread, width);
   if (int64_t apart = 8 / width; apart > 1)
     line = sum(b, roundDown(b, line, 8),
                sum(b, product(b, remainder(b, line, apart), width),
                    remainder(b, quotient(b, line, apart), width)));
-  Value column = product(b, sum(b, remainder(b, frame.thread(), width), first), pieceElements);
+  Value column = product(b, sum(b, remainder(b, thread, width), first), pieceElements);
   Value place = sum(b, product(b, line, tile.pitch()), product(b, column, tile.elementBytes));
   Value shared = bytesBehind(b, frame.shared(sharedAt), place);
-  Value limit = narrowed(b, count), lineNumber = narrowed(b, line);
+  Value limit = narrowed(b, lines.count), lineNumber = narrowed(b, line);
   if ((first + width) * pieceElements > tile.headDim) { // padding has no lines to copy
     Value inHead = isBelow(b, column, constantIndex(b, tile.headDim));
     limit = arith::SelectOp::create(b, inHead, limit, constantWord(b, 0));
   }
+  Type type = b.getIntegerType(8 * tile.elementBytes);
+  Value source = elementPointer(b, type, lines.memory, column);
+  if (!lines.offset)
+    source = elementPointer(b, type, source, product(b, line, lines.stride));
   for (int64_t start = 0; start < kQueryLines; start += kAttentionThreads / width) {
     Value left = arith::SubIOp::create(b, limit, constantWord(b, start));
     Value present = isBelow(b, lineNumber, left);
     Value sourceBytes =
         arith::SelectOp::create(b, present, constantWord(b, bytes), constantWord(b, 0));
-    Value source = elementPointer(b, b.getIntegerType(8 * tile.elementBytes), global,
-                                  sum(b, offset(sum(b, line, start)), column));
-    copyAsync(b, elementPointer(b, b.getI8Type(), shared, start * tile.pitch()), source, bytes,
+    Value lineSource = lines.offset
+                           ? elementPointer(b, type, source, (*lines.offset)(sum(b, line, start)))
+                           : elementPointer(b, type, source, start * lines.stride);
+    copyAsync(b, elementPointer(b, b.getI8Type(), shared, start * tile.pitch()), lineSource, bytes,
               sourceBytes);
   }
-}
-
-/// Starts to copy the keys, or the values, of [first, end) or as many as a tile holds.
-void AttentionBlock::copyKeys(const KeysInMemory &block, bool values, Value first, Value end) {
-  copyTile(memory.keys, values ? memory.valuesAt() : memory.keysAt(),
-           values ? block.values : block.keys, difference(b, end, first),
-           [&](Value line) { return product(b, line, block.stride); });
 }
 
 void AttentionBlock::begin() {
@@ -189,7 +210,7 @@ LineValues AttentionBlock::maskedScores(LineValues scores, Value first, const Li
 void AttentionBlock::keepInRange(LineValues &scores, Value first, const LineRanges &ranges) {
   int64_t run = form->keyRun();
   Value lowest = scalar(kLowest);
-  Value firstKey = arith::AddIOp::create(b, first, narrowed(b, product(b, laneInLine, run)));
+  Value firstKey = arith::AddIOp::create(b, first, narrowed(b, product(b, laneInLine(), run)));
   for (int64_t line = 0; line < kLaneLines; ++line) {
     Value begin = ranges[line].begin;
     Value length = arith::SubIOp::create(b, ranges[line].end, begin);
@@ -245,8 +266,8 @@ void AttentionBlock::stageLine(int64_t line) {
   Value inverse =
       arith::SelectOp::create(b, none, scalar(0), arith::DivFOp::create(b, scalar(1), total));
   int64_t run = form->columnRun();
-  Value place = sum(b, product(b, lines[line], tile.pitch()),
-                    product(b, laneInLine, run * tile.elementBytes));
+  Value place = sum(b, product(b, this->line(line), tile.pitch()),
+                    product(b, laneInLine(), run * tile.elementBytes));
   Value start = bytesBehind(b, frame.shared(), place);
   SmallVector<Value> quotients = llvm::map_to_vector(state.output[line], [&](Value value) {
     return arith::MulFOp::create(b, value, inverse).getResult();

@@ -40,7 +40,7 @@ public:
                  Type keyElement);
 
   /// The number of the lane's line `i` in the block.
-  Value line(int64_t i) const { return lines[i]; }
+  Value line(int64_t i);
 
   /// Starts to copy the first `count` lines to shared memory; the others become zero.
   void copyQueries(Value query, Value count, LineOffset offset);
@@ -56,11 +56,12 @@ public:
   void finish(Value result, Value count, LineOffset offset);
 
 private:
+  Value laneInLine(); // t
   Value scalar(double value) { return constantFloat(b, b.getF32Type(), value); }
-  void copyTile(const HeadTile &tile, int64_t sharedAt, Value global, Value count,
-                LineOffset offset);
+  struct CopiedLines;
+  void copyTile(const HeadTile &tile, int64_t sharedAt, const CopiedLines &lines);
   void copyColumns(const HeadTile &tile, int64_t first, int64_t width, int64_t sharedAt,
-                   Value global, Value count, LineOffset offset);
+                   const CopiedLines &lines);
   void copyKeys(const KeysInMemory &block, bool values, Value first, Value end);
   LineValues maskedScores(LineValues scores, Value first, const LineRanges &ranges);
   void keepInRange(LineValues &scores, Value first, const LineRanges &ranges);
@@ -77,8 +78,6 @@ private:
   Type element, keyElement;
   AttentionExponential exponential;
   std::unique_ptr<AttentionForm> form;
-  std::array<Value, kLaneLines> lines;
-  Value laneInLine; // t
 
   struct State {
     std::array<Value, kLaneLines> maxima; // scaled

@@ -10,7 +10,8 @@
 namespace mlir::qvl {
 namespace {
 
-constexpr int64_t kVector = 4; // elements read at once
+constexpr int64_t kVector = 4;     // elements read at once
+constexpr int64_t kKeysAtOnce = 8; // keys of a lane in one pass over head_dim
 
 class FmaForm : public AttentionForm {
 public:
@@ -28,6 +29,7 @@ private:
     Type stored = tile.elementBytes == 2 ? Type(b.getBF16Type()) : Type(b.getF32Type());
     return loadElements(b, stored, kVector, pointer, kVector * tile.elementBytes);
   }
+  void addScores(int64_t firstKey, LineValues &scores);
   void addKey(Value key, ArrayRef<Value> probabilities, MutableArrayRef<Value> sums);
   Value multiplyAdd(Value x, Value y, Value z) { return math::FmaOp::create(b, x, y, z); }
 
@@ -52,8 +54,15 @@ FmaForm::FmaForm(BlockFrame &frame, const AttentionMemory &memory)
 }
 
 LineValues FmaForm::scores() {
-  constexpr int64_t kKeys = kKeyBlock / kLineLanes; // of a lane
-  SmallVector<Value> zeros(kLaneLines * kKeys, constantFloat(b, b.getF32Type(), 0));
+  LineValues scores;
+  for (int64_t key = 0; key < kKeyBlock / kLineLanes; key += kKeysAtOnce)
+    addScores(key, scores);
+  return scores;
+}
+
+/// Appends the scores of kKeysAtOnce keys of the lane.
+void FmaForm::addScores(int64_t firstKey, LineValues &scores) {
+  SmallVector<Value> zeros(kLaneLines * kKeysAtOnce, constantFloat(b, b.getF32Type(), 0));
   auto addColumns = [&](Value column, MutableArrayRef<Value> sums) {
     auto load = [&](const HeadTile &tile, Value start, int64_t line) {
       Value bytes = product(b, column, tile.elementBytes);
@@ -63,18 +72,20 @@ LineValues FmaForm::scores() {
     SmallVector<Value> lines[kLaneLines];
     for (int64_t line = 0; line < kLaneLines; ++line)
       lines[line] = load(memory.queries, queryStart, 8 * line);
-    for (int64_t key = 0; key < kKeys; ++key) {
-      SmallVector<Value> keys = load(memory.keys, keyStart, kLineLanes * key);
+    for (int64_t key = 0; key < kKeysAtOnce; ++key) {
+      SmallVector<Value> keys = load(memory.keys, keyStart, kLineLanes * (firstKey + key));
       for (int64_t line = 0; line < kLaneLines; ++line)
-        for (int64_t i = 0; i < kVector; ++i)
-          sums[line * kKeys + key] = multiplyAdd(lines[line][i], keys[i], sums[line * kKeys + key]);
+        for (int64_t i = 0; i < kVector; ++i) {
+          Value &total = sums[line * kKeysAtOnce + key];
+          total = multiplyAdd(lines[line][i], keys[i], total);
+        }
     }
   };
   SmallVector<Value> sums =
       forLoop(b, constantIndex(b, 0), constantIndex(b, memory.keys.paddedHeadDim()), kVector, zeros,
               addColumns);
-  ArrayRef<Value> all = sums;
-  return {SmallVector<Value>(all.take_front(kKeys)), SmallVector<Value>(all.drop_front(kKeys))};
+  for (int64_t line = 0; line < kLaneLines; ++line)
+    scores[line].append(sums.begin() + line * kKeysAtOnce, sums.begin() + (line + 1) * kKeysAtOnce);
 }
 
 /// Four keys an iteration: one of each lane, whose probability goes to the other three. The lists

@@ -39,6 +39,16 @@ Value reduceLanes(ImplicitLocOpBuilder &b, Value value, int64_t lanes,
 
 void synchronizeWarp(ImplicitLocOpBuilder &b) { NVVM::SyncWarpOp::create(b, word(b, kWholeWarp)); }
 
+Value recomputed(ImplicitLocOpBuilder &b, Value value) {
+  Type i64 = b.getI64Type();
+  Value number = arith::IndexCastOp::create(b, i64, value);
+  auto dialect = LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT);
+  auto copy = LLVM::InlineAsmOp::create(b, i64, ValueRange{number}, "mov.b64 $0, $1;", "=l,l",
+                                        /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                        LLVM::TailCallKind::None, dialect, ArrayAttr());
+  return arith::IndexCastOp::create(b, value.getType(), copy.getResult(0));
+}
+
 Value packBf16(ImplicitLocOpBuilder &b, Value low, Value high) {
   auto pair = VectorType::get({2}, b.getF32Type());
   Value both = vector::FromElementsOp::create(b, pair, ValueRange{low, high});

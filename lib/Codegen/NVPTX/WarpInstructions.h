@@ -19,6 +19,10 @@ Value reduceLanes(ImplicitLocOpBuilder &b, Value value, int64_t lanes,
 /// bar.warp.sync: orders the lanes' accesses to memory.
 void synchronizeWarp(ImplicitLocOpBuilder &b);
 
+/// The value (index), computed anew at this place: nothing derived from it moves out of a loop
+/// around it. Many addresses that differ by constants then take one register and not one each.
+Value recomputed(ImplicitLocOpBuilder &b, Value value);
+
 /// Two f32 rounded to nearest even as a pair of bf16 in an i32, `low` in the lower half.
 Value packBf16(ImplicitLocOpBuilder &b, Value low, Value high);
 
