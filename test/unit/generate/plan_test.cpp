@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 namespace qvlrt {
@@ -34,11 +35,9 @@ ProcessedRequest request(std::int64_t tokens, std::int64_t groups) {
   request.images.windows.windowIndex.resize(groups);
   std::iota(request.images.windows.windowIndex.begin(), request.images.windows.windowIndex.end(),
             0);
-  // Windows of the test artifact hold 16 patches.
   request.images.windows.cuWindowSeqlens = {0};
-  for (std::int32_t end = 16; end < patches; end += 16)
-    request.images.windows.cuWindowSeqlens.push_back(end);
-  request.images.windows.cuWindowSeqlens.push_back(patches);
+  for (std::int32_t rows = 0; rows < patches;) // A window is two groups wide, the picture one high.
+    request.images.windows.cuWindowSeqlens.push_back(rows = std::min(rows + 8, patches));
   request.images.windows.cuSeqlens = {0, patches};
   return request;
 }
@@ -164,8 +163,7 @@ TEST_F(PlanTest, ExplainsWhatARunWouldRefuse) {
   EXPECT_GT(tooLong.kvBytes, 0u);
 
   PlanOptions tight = optionsOf(512, 10);
-  tight.session.kvMemory =
-      KvPageLayout::of(module->facts(), *module->artifact().targets()->Get(0)).pageBytes();
+  tight.session.kvMemory = KvPageLayout::of(module->facts()).pageBytes();
   EXPECT_EQ(plan(request(7, 0), tight)->obstacle, "") << "16 tokens fill one page";
   EXPECT_THAT(plan(request(8, 0), tight)->obstacle, HasSubstr("--kv-memory"));
 }
