@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 namespace qvlrt {
@@ -34,7 +35,9 @@ ProcessedRequest request(std::int64_t tokens, std::int64_t groups) {
   request.images.windows.windowIndex.resize(groups);
   std::iota(request.images.windows.windowIndex.begin(), request.images.windows.windowIndex.end(),
             0);
-  request.images.windows.cuWindowSeqlens = {0, patches};
+  request.images.windows.cuWindowSeqlens = {0};
+  for (std::int32_t rows = 0; rows < patches;) // A window is two groups wide, the picture one high.
+    request.images.windows.cuWindowSeqlens.push_back(rows = std::min(rows + 8, patches));
   request.images.windows.cuSeqlens = {0, patches};
   return request;
 }
