@@ -32,7 +32,8 @@
 // PTX-COUNT-2: .param .u64 silu_nx24_param_
 // PTX: .reqntid 128
 // PTX: ld.global.v4.b32
-// PTX: ex2.approx
+// PTX: fma.rn.f32
+// PTX: div.rn.f32
 // PTX: st.global.v4.b32
 
 // UNKNOWN: 'sm_70' is not a GPU architecture that code is generated for: sm_80, sm_90a

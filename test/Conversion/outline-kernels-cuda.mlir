@@ -4,7 +4,7 @@
 
 /// On a GPU the projections of the program decode have kernels for few rows; other kernels are shared, and so are all on a CPU.
 
-// CHECK: qvlx.kernel @rms_norm_nx128
+// CHECK: qvlx.kernel @rms_norm_128
 // CHECK: qvlx.kernel @linear_64x128 buffers(3) scalars(2) scratch([[MANY:[1-9][0-9]*]])
 // CHECK-NOT: qvl.few_rows
 // CHECK: qvlx.kernel @linear_64x128_few_rows buffers(3) scalars(2) scratch([[FEW:[1-9][0-9]*]])
@@ -13,10 +13,10 @@
 // CHECK-LABEL: qvlx.program @prefill
 // CHECK-DAG: %[[ROWS:.*]] = qvlx.constant 4
 // CHECK: qvlx.ceildiv %{{.*}}, %[[ROWS]]
-// CHECK: qvlx.launch @rms_norm_nx128
+// CHECK: qvlx.launch @rms_norm_128
 // CHECK: qvlx.launch @linear_64x128 grid
 // CHECK-LABEL: qvlx.program @decode
-// CHECK: qvlx.launch @rms_norm_nx128
+// CHECK: qvlx.launch @rms_norm_128
 // CHECK: qvlx.launch @linear_64x128_few_rows grid
 
 // CPU: qvlx.kernel @linear_64x128 buffers
