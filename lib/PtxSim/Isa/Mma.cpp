@@ -249,7 +249,7 @@ void chooseHandler(Decoder &d, Type a, Type b, Type result) {
     d.out.handler = mmaInteger;
   } else if (a == Type::F64 && b == a && result == a) {
     d.out.handler = mmaDouble;
-  } else if ((a == b || (isFp8(a) && isFp8(b))) &&
+  } else if ((a == b || (isFp8(a) && isFp8(b))) && !isInteger8(a) && a != Type::F64 &&
              (result == Type::F32 || (result == Type::F16 && (a == Type::F16 || isFp8(a))))) {
     d.out.handler = floatHandler(a, b);
   } else {

@@ -211,9 +211,10 @@ TEST(MmaTest, RefusesPartialWarps) {
 }
 
 TEST(MmaTest, RefusesFormsThatDoNotExist) {
-  for (const char *form : {"m16n8k16.row.col.f16.bf16.bf16.f16", "m16n8k4.row.col.f32.f16.f16.f32",
-                           "m16n8k16.col.row.f32.f16.f16.f32", "m16n8k32.row.col.f32.e4m3.f16.f32",
-                           "m16n8k16.row.col.satfinite.f32.f16.f16.f32"})
+  for (const char *form :
+       {"m16n8k16.row.col.f16.bf16.bf16.f16", "m16n8k4.row.col.f32.f16.f16.f32",
+        "m16n8k16.col.row.f32.f16.f16.f32", "m16n8k32.row.col.f32.e4m3.f16.f32",
+        "m16n8k16.row.col.satfinite.f32.f16.f16.f32", "m16n8k32.row.col.f32.s8.s8.f32"})
     EXPECT_FALSE(
         Simulation(mmaText(std::string("mma.sync.aligned.") + form, 4, 2, 4)).status().ok())
         << form;
