@@ -75,7 +75,27 @@ CUresult load(const void *image, const JitLog &log, std::shared_ptr<LoadedModule
   return CUDA_SUCCESS;
 }
 
-CUresult getFunction(LoadedModule *module, const char *name, Function *&function) {
+// Modules and libraries differ in their handles only: `table` is that of the context.
+
+template <typename Table, typename Handle>
+CUresult addCode(Table &table, Handle *handle, const void *image, const JitLog &log) {
+  std::shared_ptr<LoadedModule> loaded;
+  if (CUresult result = load(image, log, loaded); result != CUDA_SUCCESS)
+    return result;
+  *handle = table.add(std::move(loaded));
+  return CUDA_SUCCESS;
+}
+
+template <typename Table, typename Handle> CUresult removeCode(Table &table, Handle handle) {
+  CUresult result = context().synchronizeAll();
+  return table.erase(handle) ? result : CUDA_ERROR_INVALID_HANDLE;
+}
+
+template <typename FunctionHandle>
+CUresult getFunction(FunctionHandle *function, LoadedModule *module, const char *name) {
+  if (!function)
+    return CUDA_ERROR_INVALID_VALUE;
+  *function = nullptr;
   if (!module)
     return CUDA_ERROR_INVALID_HANDLE;
   if (!name)
@@ -83,7 +103,7 @@ CUresult getFunction(LoadedModule *module, const char *name, Function *&function
   auto found = module->functions.find(std::string_view(name));
   if (found == module->functions.end())
     return CUDA_ERROR_NOT_FOUND;
-  function = &found->second;
+  *function = reinterpret_cast<FunctionHandle>(&found->second);
   return CUDA_SUCCESS;
 }
 
@@ -129,28 +149,17 @@ CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned count,
     return CUDA_ERROR_INVALID_VALUE;
   if (CUresult result = context().refuseDuringCapture(); result != CUDA_SUCCESS)
     return result;
-  std::shared_ptr<LoadedModule> loaded;
-  if (CUresult result = load(image, JitLog(count, options, values), loaded); result != CUDA_SUCCESS)
-    return result;
-  *module = context().modules.add(std::move(loaded));
-  return CUDA_SUCCESS;
+  return addCode(context().modules, module, image, JitLog(count, options, values));
 }
 
 CUresult cuModuleLoadData(CUmodule *module, const void *image) {
   return cuModuleLoadDataEx(module, image, 0, nullptr, nullptr);
 }
 
-CUresult cuModuleUnload(CUmodule module) {
-  CUresult result = context().synchronizeAll();
-  return context().modules.erase(module) ? result : CUDA_ERROR_INVALID_HANDLE;
-}
+CUresult cuModuleUnload(CUmodule module) { return removeCode(context().modules, module); }
 
 CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
-  Function *found = nullptr;
-  CUresult result = getFunction(context().modules.find(module).get(), name, found);
-  if (function)
-    *function = reinterpret_cast<CUfunction>(found);
-  return function ? result : CUDA_ERROR_INVALID_VALUE;
+  return getFunction(function, context().modules.find(module).get(), name);
 }
 
 CUresult cuModuleGetGlobal_v2(CUdeviceptr *address, std::size_t *bytes, CUmodule module,
@@ -163,25 +172,13 @@ CUresult cuLibraryLoadData(CUlibrary *library, const void *code, CUjit_option *j
                            unsigned count) {
   if (!library || count != 0 || (jitCount > 0 && (!jitOptions || !jitValues)))
     return CUDA_ERROR_INVALID_VALUE;
-  std::shared_ptr<LoadedModule> loaded;
-  if (CUresult result = load(code, JitLog(jitCount, jitOptions, jitValues), loaded);
-      result != CUDA_SUCCESS)
-    return result;
-  *library = context().libraries.add(std::move(loaded));
-  return CUDA_SUCCESS;
+  return addCode(context().libraries, library, code, JitLog(jitCount, jitOptions, jitValues));
 }
 
-CUresult cuLibraryUnload(CUlibrary library) {
-  CUresult result = context().synchronizeAll();
-  return context().libraries.erase(library) ? result : CUDA_ERROR_INVALID_HANDLE;
-}
+CUresult cuLibraryUnload(CUlibrary library) { return removeCode(context().libraries, library); }
 
 CUresult cuLibraryGetKernel(CUkernel *kernel, CUlibrary library, const char *name) {
-  Function *found = nullptr;
-  CUresult result = getFunction(context().libraries.find(library).get(), name, found);
-  if (kernel)
-    *kernel = reinterpret_cast<CUkernel>(found);
-  return kernel ? result : CUDA_ERROR_INVALID_VALUE;
+  return getFunction(kernel, context().libraries.find(library).get(), name);
 }
 
 CUresult cuLibraryGetGlobal(CUdeviceptr *address, std::size_t *bytes, CUlibrary library,

@@ -28,72 +28,105 @@ double decodeFloat(Format format, std::uint64_t bits) {
   return negative ? -value : value;
 }
 
-std::uint64_t encodeFloat(Format format, double value, Rounding rounding, bool saturateFinite) {
-  const auto bits = std::bit_cast<std::uint64_t>(value);
-  if (format.mantissaBits == kF64.mantissaBits)
-    return bits;
-  const unsigned width = format.mantissaBits;
-  const std::uint64_t sign = (bits >> 63) << (format.bits() - 1);
-  const std::uint64_t top = ((std::uint64_t{1} << format.exponentBits) - 1)
-                            << width; // infinity, or finite
-  const std::uint64_t ones = (std::uint64_t{1} << width) - 1;
-  const std::uint64_t largest = format.finite ? top | (ones - 1) : top - 1;
-  if (std::isnan(value))
-    return top | ones;
-  const bool negative = bits >> 63;
-  const bool outward = rounding == Rounding::NearestEven || rounding == Rounding::NearestAway ||
-                       (rounding == Rounding::Up && !negative) ||
-                       (rounding == Rounding::Down && negative);
-  const std::uint64_t infinity = format.finite ? top | ones : top;
-  const std::uint64_t overflow = saturateFinite || !outward ? largest : infinity;
-  if (std::isinf(value))
-    return sign | (saturateFinite ? largest : infinity);
-  if (value == 0)
-    return sign;
-  // value = mantissa * 2^(exponent - 52), mantissa with its leading one.
-  std::uint64_t mantissa = bits & ((std::uint64_t{1} << 52) - 1);
-  int exponent = static_cast<int>(bits >> 52 & 0x7FF) - 1023;
-  if (exponent == -1023) { // subnormal double
-    int shift = std::countl_zero(mantissa) - 11;
+namespace {
+
+/// The largest finite value of a format, and its infinity (or the NaN of a format without one),
+/// without a sign.
+struct Extremes {
+  std::uint64_t largest, infinity;
+
+  explicit Extremes(Format format) {
+    const std::uint64_t ones = (std::uint64_t{1} << format.mantissaBits) - 1;
+    const std::uint64_t top = ((std::uint64_t{1} << format.exponentBits) - 1)
+                              << format.mantissaBits;
+    largest = format.finite ? top | (ones - 1) : top - 1;
+    infinity = format.finite ? top | ones : top;
+  }
+};
+
+/// mantissa * 2^(exponent - 52), the mantissa with its leading one in bit 52.
+struct Normalised {
+  std::uint64_t mantissa;
+  int exponent;
+
+  /// Of a double that is finite and not zero.
+  explicit Normalised(std::uint64_t bits)
+      : mantissa(bits & ((std::uint64_t{1} << 52) - 1)),
+        exponent(static_cast<int>(bits >> 52 & 0x7FF) - 1023) {
+    if (exponent != -1023) {
+      mantissa |= std::uint64_t{1} << 52;
+      return;
+    }
+    const int shift = std::countl_zero(mantissa) - 11;
     mantissa <<= shift;
     exponent = -1022 - shift;
-  } else {
-    mantissa |= std::uint64_t{1} << 52;
   }
+};
+
+/// Whether what lies beyond the kept bits makes a value one step larger in size. `half`: the first
+/// dropped bit; `sticky`: whether one of the others is set.
+bool roundsUp(Rounding rounding, bool negative, bool odd, bool half, bool sticky) {
+  switch (rounding) {
+  case Rounding::NearestEven:
+    return half && (sticky || odd);
+  case Rounding::NearestAway:
+    return half;
+  case Rounding::Zero:
+    return false;
+  case Rounding::Down:
+    return negative && (half || sticky);
+  case Rounding::Up:
+    return !negative && (half || sticky);
+  }
+  return false;
+}
+
+/// Whether values beyond the largest finite one round to infinity.
+bool overflows(Rounding rounding, bool negative) {
+  return rounding == Rounding::NearestEven || rounding == Rounding::NearestAway ||
+         rounding == (negative ? Rounding::Down : Rounding::Up);
+}
+
+/// The value's size in the format, exponent and mantissa, rounded; beyond the largest finite one
+/// where it overflows.
+std::uint64_t roundedSize(Format format, Normalised value, bool negative, Rounding rounding) {
+  const unsigned width = format.mantissaBits;
   int drop = 52 - static_cast<int>(width);
-  int biased = exponent + format.bias();
+  int biased = value.exponent + format.bias();
   if (biased <= 0) { // subnormal in the format
     drop += 1 - biased;
     biased = 0;
   }
-  std::uint64_t kept = drop > 63 ? 0 : mantissa >> drop;
-  bool half = drop <= 64 && drop >= 1 && (drop == 64 ? mantissa >> 63 : mantissa >> (drop - 1) & 1);
-  bool sticky =
-      drop > 64 ||
-      (drop > 1 && (mantissa & ((std::uint64_t{1} << (drop > 63 ? 63 : drop - 1)) - 1)) != 0);
-  if (drop > 53)
-    half = false, sticky = true; // below half of the smallest step
-  bool up = false;
-  switch (rounding) {
-  case Rounding::NearestEven:
-    up = half && (sticky || (kept & 1));
-    break;
-  case Rounding::NearestAway:
-    up = half;
-    break;
-  case Rounding::Zero:
-    break;
-  case Rounding::Down:
-    up = negative && (half || sticky);
-    break;
-  case Rounding::Up:
-    up = !negative && (half || sticky);
-    break;
-  }
+  const bool gone = drop > 53; // below half of the smallest step
+  const std::uint64_t kept = gone ? 0 : value.mantissa >> drop;
+  const bool half = !gone && drop >= 1 && (value.mantissa >> (drop - 1) & 1);
+  const bool sticky =
+      gone || (drop > 1 && (value.mantissa & ((std::uint64_t{1} << (drop - 1)) - 1)) != 0);
   // A carry out of the mantissa runs into the exponent, as it should.
-  std::uint64_t result =
-      (biased > 0 ? static_cast<std::uint64_t>(biased - 1) << width : 0) + kept + up;
-  return sign | (result > largest ? overflow : result);
+  return (biased > 0 ? static_cast<std::uint64_t>(biased - 1) << width : 0) + kept +
+         roundsUp(rounding, negative, kept & 1, half, sticky);
+}
+
+} // namespace
+
+std::uint64_t encodeFloat(Format format, double value, Rounding rounding, bool saturateFinite) {
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  if (format.mantissaBits == kF64.mantissaBits)
+    return bits;
+  const Extremes extremes(format);
+  if (std::isnan(value)) // all ones, positive
+    return extremes.infinity | ((std::uint64_t{1} << format.mantissaBits) - 1);
+  const bool negative = bits >> 63;
+  const std::uint64_t sign = std::uint64_t{negative} << (format.bits() - 1);
+  if (std::isinf(value))
+    return sign | (saturateFinite ? extremes.largest : extremes.infinity);
+  if (value == 0)
+    return sign;
+  const std::uint64_t size = roundedSize(format, Normalised(bits), negative, rounding);
+  if (size <= extremes.largest)
+    return sign | size;
+  const bool infinite = overflows(rounding, negative) && !saturateFinite;
+  return sign | (infinite ? extremes.infinity : extremes.largest);
 }
 
 namespace {
