@@ -101,8 +101,8 @@ std::pair<KeyBlock, ValueRows> CachedAttentionEmitter::blockAt(Value sequence, V
   Value valueOffset = sum(b, cacheLayout.values(b, page, layer, head),
                           product(b, inPage, cacheLayout.valueTokenStride()));
   Value count = minimum(b, difference(b, keys, firstKey), constantIndex(b, kKeyBlock));
-  KeyBlock block{elementPointer(b, element, cache, keyOffset), element, cacheLayout.keyPlaceStride(),
-                 constantIndex(b, 0), count};
+  KeyBlock block{elementPointer(b, element, cache, keyOffset), element,
+                 cacheLayout.keyPlaceStride(), constantIndex(b, 0), count};
   ValueRows values{elementPointer(b, element, cache, valueOffset), element,
                    cacheLayout.valueTokenStride(), count};
   return {block, values};

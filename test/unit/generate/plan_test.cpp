@@ -163,7 +163,8 @@ TEST_F(PlanTest, ExplainsWhatARunWouldRefuse) {
   EXPECT_GT(tooLong.kvBytes, 0u);
 
   PlanOptions tight = optionsOf(512, 10);
-  tight.session.kvMemory = KvPageLayout::of(module->facts()).pageBytes();
+  tight.session.kvMemory =
+      KvPageLayout::of(module->facts(), *module->artifact().targets()->Get(0)).pageBytes();
   EXPECT_EQ(plan(request(7, 0), tight)->obstacle, "") << "16 tokens fill one page";
   EXPECT_THAT(plan(request(8, 0), tight)->obstacle, HasSubstr("--kv-memory"));
 }
