@@ -44,8 +44,10 @@ def undetected(outcomes, reasons, prefix, title):
         if not o.finding() and reason.startswith(prefix):
             by_reason.setdefault(reason.removeprefix(prefix), []).append(o)
     yield f"\n## {title}\n"
-    for reason, held in by_reason.items() or [("None.", [])]:
-        yield f"\n{reason[:1].upper()}{reason[1:]}\n\n" + "".join(f"- {o.trial.mutant.class_}: `{o.trial.key}`\n" for o in held)
+    if not by_reason:
+        yield "\nNone.\n"
+    for reason, held in by_reason.items():
+        yield f"\n{reason[:1].upper()}{reason[1:]}:\n\n" + "".join(f"- {o.trial.mutant.class_}: `{o.trial.key}`\n" for o in held)
 
 
 def render(outcomes, reasons):

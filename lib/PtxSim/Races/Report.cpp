@@ -66,8 +66,10 @@ Dim3 unflatten(std::uint64_t index, const Dim3 &extent) {
 
 std::string triple(const Dim3 &d) { return absl::StrFormat("(%d,%d,%d)", d.x, d.y, d.z); }
 
-/// "block (0,0,0) thread (3,0,0)", as far as the access tells.
-std::string whose(const LaunchState &launch, const ClusterModel &model, const Access &access) {
+/// "block (0,0,0) thread (3,0,0)", as far as the access tells; of several threads, one that is not
+/// among `reported` of the same warp.
+std::string whose(const LaunchState &launch, const ClusterModel &model, const Access &access,
+                  LaneMask reported = 0) {
   const std::uint64_t cluster = access.tag - 1;
   const Dim3 &shape = launch.cluster, &grid = launch.options.grid, &block = launch.options.block;
   const Dim3 clusters{grid.x / shape.x, grid.y / shape.y, grid.z / shape.z};
@@ -79,8 +81,9 @@ std::string whose(const LaunchState &launch, const ClusterModel &model, const Ac
   if (!warp)
     return absl::StrFormat("a copy of %s %s",
                            shape.volume() == 1 ? "block" : "the cluster of block", triple(cta));
+  const LaneMask lanes = access.lanes & ~reported ? access.lanes & ~reported : access.lanes;
   const std::uint64_t thread =
-      *warp % warps * kWarpSize + static_cast<unsigned>(std::countr_zero(access.lanes));
+      *warp % warps * kWarpSize + static_cast<unsigned>(std::countr_zero(lanes));
   return absl::StrFormat("%sblock %s thread %s%s",
                          access.actor == *warp ? "" : "an asynchronous operation of ", triple(cta),
                          triple(unflatten(thread, block)),
@@ -109,7 +112,9 @@ bool reportRace(Warp &warp, const Instruction &i, const ClusterModel &model, con
             absl::StrFormat("%s at .%s address %s after the %s at %s:%d (%s) by %s: %s",
                             verb(race.mine.deed), race.global ? "global" : "shared", place,
                             verb(race.other.deed), launch.program->fileName, race.other.line,
-                            textOf(launch, race.other.line), whose(launch, model, race.other),
+                            textOf(launch, race.other.line),
+                            whose(launch, model, race.other,
+                                  race.other.actor == race.mine.actor ? race.mine.lanes : 0),
                             explanation(race)));
   return false;
 }
