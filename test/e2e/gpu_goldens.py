@@ -95,8 +95,9 @@ def run_minis(tool, folder, precision, selection, results):
     if precision == "bf16" and selection.full:
         for checkpoint in dict.fromkeys(case["checkpoint"] for case in cases):
             for tensor in ("features", "logits"):
-                results.run(f"bf16/{checkpoint}, all {tensor}",
-                            lambda: errors.check(checkpoint, tensor))
+                label = f"bf16/{checkpoint}, all {tensor}"
+                if selection.only in label:
+                    results.run(label, lambda: errors.check(checkpoint, tensor))
 
 
 # ----------------------------------------------------------------------------- one run and another

@@ -33,8 +33,8 @@ done
 {
   echo "# Goldens on the simulated GPU"
   echo
-  echo "Written by \`tools/ci/gpu-sim-full.sh ${options[*]}\`. The device is the PTX simulator of this project with race"
-  echo "detection on: a race, a wrong access or a read of uninitialised memory fails its case. It says nothing about speed."
+  echo "Written by \`tools/ci/gpu-sim-full.sh ${options[*]}\`. The device is the PTX simulator of this project: a wrong access, a"
+  echo "read of uninitialised memory, or a race that it detects, fails its case. It says nothing about speed."
   echo
   echo "| copies arrive | seed | result |"
   echo "|---|---|---|"
