@@ -11,7 +11,8 @@
 // ADD:         scf.for %[[ROW:.*]] =
 // ADD:           scf.for %{{.*}} = %c0 to %c64 step %c32
 // ADD:             arith.addf %{{.*}}, %{{.*}} : vector<32xf32>
-// ADD:           vector.load %{{.*}}[%c64] : memref<80xf32>, vector<16xf32>
+// ADD:           llvm.getelementptr %{{.*}}[64] : (!llvm.ptr) -> !llvm.ptr, f32
+// ADD:           vector.load %{{.*}}[%c0] : memref<16xf32>, vector<16xf32>
 // ADD:           arith.addf %{{.*}}, %{{.*}} : vector<16xf32>
 // ADD-NOT:     {{tensor|linalg|bufferization|memref.alloc|memref.copy}}
 // ADD:         return

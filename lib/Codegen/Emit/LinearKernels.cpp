@@ -16,15 +16,20 @@ bool isSupportedPanel(PanelAttr panel) {
   return panel.getN() == kPanelColumns && (singles || pairs);
 }
 
+/// Rows of two weights come apart inside pairs of vectors, so a block of them must fit the
+/// narrowest.
+constexpr int64_t kMostInterleavedRows = 8;
+
 /// The stored form of the weight operand, which holds `count` weights; null after an error at the
 /// kernel function.
 PanelAttr weightPanel(func::FuncOp kernel, Operation *op, Value weight, int64_t count) {
   auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weight));
-  bool fits = panel && (panel.getInterleave() > 0) == (count == 2);
+  bool fits = panel && (panel.getInterleave() > 0) == (count == 2) &&
+              panel.getInterleave() <= kMostInterleavedRows;
   if (fits && isSupportedPanel(panel))
     return panel;
   kernel.emitError() << op->getName() << " needs "
-                     << (count == 2 ? "two interleaved weights" : "a weight")
+                     << (count == 2 ? "two weights interleaved by at most 8 rows" : "a weight")
                      << " in f32 panels of 32 rows or bf16 panels of 32 rows in pairs of k";
   return nullptr;
 }

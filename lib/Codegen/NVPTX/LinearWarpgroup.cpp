@@ -63,11 +63,11 @@ void WarpgroupTile::addStage(Value stage, int64_t depth, MutableArrayRef<Value> 
     loadLine(stage, k / 2 + kDepth / 4, parts);
     operands.append(std::begin(parts), std::end(parts));
   }
-  beginMultiplies(b);
   Value rows = columnDescriptor(b, stage);
   for (auto [number, operand] : llvm::enumerate(operands))
     startMultiplyAdd(b, operand, advanceDescriptor(b, rows, number / kParts * kDepth * 2),
-                     sums.slice(number % kParts * kWarpgroupSums, kWarpgroupSums));
+                     sums.slice(number % kParts * kWarpgroupSums, kWarpgroupSums),
+                     /*isFirst=*/number < kParts);
   waitForMultiplies(b, sums);
 }
 

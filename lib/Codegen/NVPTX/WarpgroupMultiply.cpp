@@ -60,12 +60,14 @@ void publishToMultiplies(ImplicitLocOpBuilder &b) {
                              NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
 }
 
-void beginMultiplies(ImplicitLocOpBuilder &b) { NVVM::WgmmaFenceAlignedOp::create(b); }
-
 void startMultiplyAdd(ImplicitLocOpBuilder &b, ArrayRef<Value> a, Value descriptor,
-                      MutableArrayRef<Value> sums) {
+                      MutableArrayRef<Value> sums, bool isFirst) {
   int64_t count = sums.size(), inputs = 2 * count;
-  std::string text = "{.reg .pred p; setp.eq.b32 p, 0, 0; "
+  // LLVM moves sums to their registers directly in front of the text, and no move may stand between
+  // the fence and the multiplication: they are one text.
+  std::string fence = isFirst ? "wgmma.fence.sync.aligned; " : "";
+  std::string text = fence +
+                     "{.reg .pred p; setp.eq.b32 p, 0, 0; "
                      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " +
                      operandList(0, count) + ", " + operandList(inputs, 4) + ", $" +
                      std::to_string(inputs + 4) + ", p, 1, 1, 0;}";

@@ -23,13 +23,11 @@ Value advanceDescriptor(ImplicitLocOpBuilder &b, Value descriptor, int64_t bytes
 /// a barrier (fence.proxy.async).
 void publishToMultiplies(ImplicitLocOpBuilder &b);
 
-/// Registers are ready for multiplications (wgmma.fence).
-void beginMultiplies(ImplicitLocOpBuilder &b);
-
 /// Starts `sums += A · B`, m64n128k16. Warp w has rows 16w to 16w + 15 of A and of the sums; `a` is
 /// as of multiplyAdd() (TensorCore.h), and so are `sums[4j .. 4j + 3]` for columns 8j to 8j + 7.
+/// The first multiplication of a run on the same sums fences their registers (wgmma.fence).
 void startMultiplyAdd(ImplicitLocOpBuilder &b, ArrayRef<Value> a, Value descriptor,
-                      MutableArrayRef<Value> sums);
+                      MutableArrayRef<Value> sums, bool isFirst);
 
 /// Waits for all multiplications of the warpgroup; `sums` hold their results from then on.
 void waitForMultiplies(ImplicitLocOpBuilder &b, MutableArrayRef<Value> sums);
