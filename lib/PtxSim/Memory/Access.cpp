@@ -182,18 +182,17 @@ private:
   const MemoryRegion *last_ = nullptr;
 };
 
+/// Whether one of the marks is zero, while other host threads may set marks.
 bool anyZero(const std::uint8_t *bytes, std::uint64_t n) {
-  if (n == 4) {
-    std::uint32_t v;
-    std::memcpy(&v, bytes, 4);
-    return v != 0x01010101U;
-  }
-  if (n == 8 || n == 16) {
-    std::uint64_t v[2] = {0x0101010101010101U, 0x0101010101010101U};
-    std::memcpy(v, bytes, n);
-    return (v[0] & v[1]) != 0x0101010101010101U;
-  }
-  return std::memchr(bytes, 0, n) != nullptr;
+  std::uint64_t b = 0;
+  bool zero = false;
+  if (reinterpret_cast<std::uintptr_t>(bytes) % 4 == 0)
+    for (; b + 4 <= n; b += 4)
+      zero |= __atomic_load_n(reinterpret_cast<const std::uint32_t *>(bytes + b),
+                              __ATOMIC_RELAXED) != 0x01010101U;
+  for (; b < n; ++b)
+    zero |= __atomic_load_n(bytes + b, __ATOMIC_RELAXED) == 0;
+  return zero;
 }
 
 /// Lanes that read a byte which nothing has written.
