@@ -1,7 +1,7 @@
 // Projections on thread blocks against the interpreter, over ragged shapes and all forms.
 
+#include "../kernels/LinearCase.h"
 #include "GpuKernel.h"
-#include "LinearCase.h"
 
 #include <array>
 #include <cmath>

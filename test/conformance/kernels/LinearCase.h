@@ -1,7 +1,7 @@
 // Projections for tests: the text of a kernel function and random operands.
 #pragma once
 
-#include "../kernels/RowFixture.h"
+#include "RowFixture.h"
 
 namespace qvl::test {
 

@@ -1,6 +1,6 @@
 #include "LinearCase.h"
 
-#include "../kernels/Panels.h"
+#include "Panels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -99,7 +99,7 @@ std::string LinearCase::text() const {
     if (group)
       join(arguments, std::string("%") + name + ": tensor<?xi32>");
   bool hasOperands = !epilogue->ranks.empty();
-  return "func.func @linear(" + arguments + ") -> " + y +
+  return "func.func @kernel(" + arguments + ") -> " + y +
          (fewRows ? " attributes {qvl.few_rows}" : "") + " {\n  %y = qvl.fused_linear %x, (%w)" +
          (hasOperands ? " with(" + operands + ")" : "") + map("load", load) + map("store", store) +
          " : " + x + ", (" + w + ")" + (hasOperands ? " with(" + operandTypes + ")" : "") + " -> " +
