@@ -6,8 +6,6 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
-#include <exception>
-#include <new>
 #include <variant>
 
 namespace qvlptxrun {
@@ -55,30 +53,29 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
 }
 
 absl::Status run(const Options &options) {
-  std::vector<Argument> arguments;
-  for (const std::string &text : options.launch.arguments) {
-    absl::StatusOr<Argument> argument = parseArgument(text, kMaxBufferBytes);
-    if (!argument.ok())
-      return argument.status();
-    arguments.push_back(*std::move(argument));
-  }
-  if (absl::Status status = checkOutputs(options.launch.outputs, arguments); !status.ok())
+  absl::StatusOr<std::vector<Argument>> arguments =
+      parseArguments(options.launch.arguments, kMaxBufferBytes);
+  if (!arguments.ok())
+    return arguments.status();
+  if (absl::Status status = checkOutputs(options.launch.outputs, *arguments); !status.ok())
     return status;
   absl::StatusOr<std::unique_ptr<Gpu>> gpu = Gpu::open(options.driver);
   if (!gpu.ok())
     return gpu.status();
-  if (absl::Status status = runKernel(**gpu, options.launch, arguments); !status.ok())
+  if (absl::Status status = runKernel(**gpu, options.launch, *arguments); !status.ok())
     return status;
-  return writeOutputs(options.launch.outputs, arguments);
+  return writeOutputs(options.launch.outputs, *arguments);
 }
 
-/// `qvl-ptxrun probe [PATH]`: one line about the GPU, "sm_NUMBER DESCRIPTION".
+/// `qvl-ptxrun probe [PATH]`: one line about the GPU, "NUMBER DESCRIPTION", where the number is 80
+/// for sm_80.
 int probe(const std::string &path) {
   absl::StatusOr<std::unique_ptr<Gpu>> gpu = Gpu::open(path);
   if (!gpu.ok())
     return reportError(kTool, gpu.status());
   std::printf("%d %s\n", (*gpu)->capability(), (*gpu)->description().c_str());
-  return kDone;
+  const absl::Status status = flushOutput();
+  return status.ok() ? kDone : reportError(kTool, status);
 }
 
 int runTool(int argc, char **argv) {
@@ -96,12 +93,5 @@ int runTool(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   using namespace qvlptxrun;
-  try {
-    return runTool(argc, argv);
-  } catch (const std::bad_alloc &) {
-    return reportError(kTool,
-                       absl::ResourceExhaustedError("out of memory: smaller buffers need less"));
-  } catch (const std::exception &exception) {
-    return reportError(kTool, absl::InternalError(exception.what()));
-  }
+  return runGuarded(kTool, [&] { return runTool(argc, argv); });
 }

@@ -161,4 +161,16 @@ absl::StatusOr<Argument> parseArgument(std::string_view text, std::uint64_t maxB
   return argument;
 }
 
+absl::StatusOr<std::vector<Argument>> parseArguments(std::span<const std::string> texts,
+                                                     std::uint64_t maxBytes) {
+  std::vector<Argument> arguments;
+  for (const std::string &text : texts) {
+    absl::StatusOr<Argument> argument = parseArgument(text, maxBytes);
+    if (!argument.ok())
+      return argument.status();
+    arguments.push_back(*std::move(argument));
+  }
+  return arguments;
+}
+
 } // namespace qvlptxsim

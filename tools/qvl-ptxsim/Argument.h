@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,10 @@ struct Argument {
 ///   tensormap:...        the tensor map of a buffer by value, &tensormap:... its address
 /// `maxBytes` bounds a buffer. Errors: InvalidArgument and NotFound, naming the value.
 absl::StatusOr<Argument> parseArgument(std::string_view text, std::uint64_t maxBytes);
+
+/// All of them, in order.
+absl::StatusOr<std::vector<Argument>> parseArguments(std::span<const std::string> texts,
+                                                     std::uint64_t maxBytes);
 
 /// The name of an element type in VALUE, as "bf16" has none of its own: "u8", "f16", ...
 std::optional<qvlrt::NpyType> elementTypeOf(std::string_view name);

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
+#include <new>
 #include <string>
 
 namespace qvlptxsim {
@@ -30,6 +32,17 @@ int reportError(std::string_view tool, const absl::Status &status) {
   }
   printError(tool, message);
   return code;
+}
+
+int runGuarded(std::string_view tool, const std::function<int()> &body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc &) {
+    return reportError(tool,
+                       absl::ResourceExhaustedError("out of memory: smaller buffers need less"));
+  } catch (const std::exception &exception) {
+    return reportError(tool, absl::InternalError(exception.what()));
+  }
 }
 
 absl::Status flushOutput() {

@@ -8,8 +8,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <exception>
-#include <new>
 #include <optional>
 #include <variant>
 
@@ -136,22 +134,19 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
 
 /// Runs and prints; a fault is an error like others.
 absl::Status runKernel(const Options &options) {
-  std::vector<Argument> arguments;
-  for (const std::string &text : options.launch.arguments) {
-    absl::StatusOr<Argument> argument = parseArgument(text, options.memoryBytes);
-    if (!argument.ok())
-      return argument.status();
-    arguments.push_back(*std::move(argument));
-  }
-  if (absl::Status status = checkOutputs(options.launch.outputs, arguments); !status.ok())
+  absl::StatusOr<std::vector<Argument>> arguments =
+      parseArguments(options.launch.arguments, options.memoryBytes);
+  if (!arguments.ok())
+    return arguments.status();
+  if (absl::Status status = checkOutputs(options.launch.outputs, *arguments); !status.ok())
     return status;
   absl::StatusOr<qvlsim::LaunchResult> result =
-      simulate(options.launch, arguments, options.simulation, options.memoryBytes);
+      simulate(options.launch, *arguments, options.simulation, options.memoryBytes);
   if (!result.ok())
     return result.status();
   if (result->fault)
     return absl::InvalidArgumentError(result->fault->toString());
-  if (absl::Status status = writeOutputs(options.launch.outputs, arguments); !status.ok())
+  if (absl::Status status = writeOutputs(options.launch.outputs, *arguments); !status.ok())
     return status;
   if (options.simulation.count) {
     const std::string text = options.json ? countJson(result->counts) : countText(result->counts);
@@ -173,12 +168,5 @@ int runTool(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   using namespace qvlptxsim;
-  try {
-    return runTool(argc, argv);
-  } catch (const std::bad_alloc &) {
-    return reportError(kTool,
-                       absl::ResourceExhaustedError("out of memory: smaller buffers need less"));
-  } catch (const std::exception &exception) {
-    return reportError(kTool, absl::InternalError(exception.what()));
-  }
+  return runGuarded(kTool, [&] { return runTool(argc, argv); });
 }
