@@ -152,7 +152,7 @@ std::optional<Precision> parsePrecision(llvm::StringRef text) {
 /// One precision for every target, or a list of TARGET=PRECISION.
 std::optional<int> parsePrecisions(llvm::StringRef list, std::vector<TargetOptions> &targets) {
   llvm::SmallVector<llvm::StringRef> entries;
-  list.split(entries, ',', -1, /*KeepEmpty=*/false);
+  list.split(entries, ',');
   for (llvm::StringRef entry : entries) {
     auto [name, ofTarget] = entry.contains('=') ? entry.split('=') : std::pair("", entry);
     std::optional<Precision> precision = parsePrecision(ofTarget);
@@ -253,8 +253,9 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
     return code;
   if (std::optional<int> code = parseTargets(flags.target, options.targets))
     return code;
-  if (std::optional<int> code = parsePrecisions(flags.precision, options.targets))
-    return code;
+  if (flags.precision.getNumOccurrences() > 0)
+    if (std::optional<int> code = parsePrecisions(flags.precision, options.targets))
+      return code;
   if (options.compileTo != Phase::Artifact && options.targets.size() > 1)
     return usageError("--compile-to writes the module of one target; name one in --target");
   if (std::optional<int> code = parseNumbers(flags, options))
