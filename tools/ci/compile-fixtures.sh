@@ -31,6 +31,6 @@ compile_all test-artifacts/no-fuse --precision=f32 --no-fuse
 compile_all test-artifacts/bf16 --precision=bf16
 compile_all test-artifacts/bf16-no-fuse --precision=bf16 --no-fuse
 compile_all test-artifacts/still --precision=f32 --fold-still-frames
-compile_all test-artifacts/gpu --target=cpu:v3,cuda:sm_80 --precision=f32 --dump-kernels-to="$build_dir/test-artifacts/gpu/kernels"
-compile_all test-artifacts/gpu-bf16 --target=cpu:v3,cuda:sm_80 --dump-kernels-to="$build_dir/test-artifacts/gpu-bf16/kernels"
+compile_all test-artifacts/gpu --target=cpu:v3,cuda:sm_80 --precision=f32
+compile_all test-artifacts/gpu-bf16 --target=cpu:v3,cuda:sm_80
 exit "$status"
