@@ -28,7 +28,7 @@ FailureOr<std::string> compileKernel(ModuleOp module, StringRef name, const NVPT
     return module->emitError("LLVM cannot generate PTX for the kernel");
   if (dumper.enabled())
     dumper.write(name, "ptx", [&](llvm::raw_ostream &out) { out << *text; });
-  if (failed(lintPtx(*text, module->getLoc())))
+  if (failed(lintPtx(*text, chip, module->getLoc())))
     return failure();
   return text;
 }
