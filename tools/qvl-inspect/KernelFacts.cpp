@@ -67,10 +67,11 @@ std::vector<std::string> chosenSets(const qvlfmt::Target &target, qvlrt::CpuFeat
   return sets;
 }
 
-std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel) {
-  if (viewOf(target.name()) != "cuda" || countOf(kernel.variants()) == 0)
+std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,
+                    std::uint32_t variant) {
+  if (viewOf(target.name()) != "cuda" || countOf(kernel.variants()) <= variant)
     return "";
-  const auto *bytes = target.objects()->Get(kernel.variants()->Get(0)->object())->bytes();
+  const auto *bytes = target.objects()->Get(kernel.variants()->Get(variant)->object())->bytes();
   if (!bytes)
     return "";
   return extractKernel({reinterpret_cast<const char *>(bytes->data()), bytes->size()},

@@ -33,9 +33,10 @@ std::string chosenSet(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel
 /// some kernel has no variant for them, so that the target does not run.
 std::vector<std::string> chosenSets(const qvlfmt::Target &target, qvlrt::CpuFeatures features);
 
-/// The text of a kernel of target cuda that is there as PTX: the header of its module and the
-/// kernel itself. Empty for other kernels.
-std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel);
+/// The text of a variant of a kernel of target cuda that is there as PTX: the header of its module
+/// and the kernel itself. Empty for other kernels and variants.
+std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,
+                    std::uint32_t variant = 0);
 
 /// Facts of one kernel, as lines and as an object; with its PTX where it has some.
 std::string kernelText(const qvlfmt::Target &target, std::uint32_t kernel,

@@ -95,9 +95,9 @@ TEST(PtxLint, KnowsInstructionsByTheirFront) {
 }
 
 TEST(PtxLint, LooksBehindGuardsLabelsBracesAndOtherStatements) {
-  for (const char *text : {"@%p1 trap;", "@!%p1 trap;", "wait: trap;", "{ trap; }", "{trap;}",
-                           "mov.u32 %r1, %r2; trap;", "{ .reg .pred p; @p trap; }",
-                           "$L__BB0_1: { @%p1 trap; }"})
+  for (const char *text :
+       {"@%p1 trap;", "@!%p1 trap;", "wait: trap;", "{ trap; }", "{trap;}",
+        "mov.u32 %r1, %r2; trap;", "{ .reg .pred p; @p trap; }", "$L__BB0_1: { @%p1 trap; }"})
     EXPECT_EQ(lint(text), "'trap' is no instruction of kernels for sm_80") << text;
   EXPECT_EQ(lint("// trap;"), "");
 }
