@@ -72,9 +72,16 @@ std::size_t blockEnd(std::string_view text, std::size_t open) {
   return text.size();
 }
 
-/// "dyn" of ".extern .shared .align 1024 .b8 dyn[];".
+/// "dyn" of ".extern .shared .align 1024 .b8 dyn[];", "table" of ".global .b8 table[2] = {0, 1};";
+/// empty for lines that declare no variable of a module.
 std::string_view declaredName(absl::string_view line) {
-  const absl::string_view front = line.substr(0, line.find_first_of("[;"));
+  static constexpr absl::string_view kStarts[] = {".extern ", ".visible .global ", ".global ",
+                                                  ".const ", ".shared "};
+  if (std::none_of(std::begin(kStarts), std::end(kStarts),
+                   [&](absl::string_view start) { return absl::StartsWith(line, start); }))
+    return {};
+  absl::string_view front = line.substr(0, line.find_first_of("[;="));
+  front = absl::StripTrailingAsciiWhitespace(front);
   const absl::string_view name = front.substr(front.find_last_of(' ') + 1);
   return {name.data(), name.size()};
 }
@@ -109,7 +116,8 @@ std::string extractKernel(std::string_view module, std::string_view name) {
     for (const absl::string_view directive : {".version", ".target", ".address_size"})
       if (absl::StartsWith(line, directive))
         absl::StrAppend(&found, line, "\n");
-    if (absl::StartsWith(line, ".extern") && kernel.find(declaredName(line)) != kernel.npos)
+    if (const std::string_view name = declaredName(line);
+        !name.empty() && kernel.find(name) != kernel.npos)
       absl::StrAppend(&found, line, "\n");
   }
   return absl::StrCat(found, std::string(kernel), "\n");

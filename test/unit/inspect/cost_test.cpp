@@ -62,6 +62,25 @@ TEST(PtxFacts, OneKernelOfAModule) {
   EXPECT_THAT(extractKernel(".entry cut(\n", "cut"), HasSubstr(".entry cut("));
 }
 
+TEST(PtxFacts, AKernelComesWithTheVariablesThatItNames) {
+  const std::string module = ".version 8.0\n.target sm_80\n.address_size 64\n"
+                             ".extern .shared .align 16 .b8 a_shared[];\n"
+                             ".global .align 4 .b8 a_table[2] = {0, 1};\n.const .b32 a_one = 1;\n"
+                             ".entry a()\n{\n  mov.u64 %rd1, a_table; mov.b32 %r1, a_shared;\n"
+                             "  ld.const.b32 %r2, [a_one];\n}\n"
+                             ".global .align 4 .b8 b_table[2] = {0, 1};\n"
+                             ".entry b()\n{\n  mov.u64 %rd1, b_table;\n}\n";
+  const std::string a = extractKernel(module, "a"), b = extractKernel(module, "b");
+  for (const char *line :
+       {".extern .shared .align 16 .b8 a_shared[];\n",
+        ".global .align 4 .b8 a_table[2] = {0, 1};\n", ".const .b32 a_one = 1;\n"}) {
+    EXPECT_THAT(a, HasSubstr(line));
+    EXPECT_THAT(b, ::testing::Not(HasSubstr(line)));
+  }
+  EXPECT_THAT(a, ::testing::Not(HasSubstr("b_table")));
+  EXPECT_THAT(b, HasSubstr(".global .align 4 .b8 b_table[2] = {0, 1};\n"));
+}
+
 TEST(PtxFacts, StatementsOfAssemblyInOneLine) {
   const PtxFacts facts =
       readPtx("$L__BB0_1:   // a loop; mov.u32 %r1, %r2;\n"
