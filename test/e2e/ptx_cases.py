@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the PTX cases (test/ptx: corpus, nvcc set, model kernels) in the simulator and compares the results.
+"""Runs the PTX cases (test/ptx: corpus, nvcc set, model kernels, emitted kernels) in the simulator and compares the results.
 
     ptx_cases.py BUILD_DIR [ARTIFACT_DIR] [--program=COMMAND [--capability=N]] [--only=TEXT]
 
@@ -29,12 +29,17 @@ def runs_on(capability, file):
     return capability == int(number) if specific else capability >= int(number)
 
 
-def load_cases():
-    for folder in ("corpus", "nvcc", "kernels"):
+def load_cases(build, results):
+    for folder in ("corpus", "nvcc", "kernels", "emitted"):
         spec = importlib.util.spec_from_file_location(f"{folder}_cases", PTX / folder / "cases.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        yield from module.cases()
+        if folder != "emitted":
+            yield from module.cases()
+        elif emitted := module.prepare(build):
+            yield from module.cases(emitted)
+        else:
+            results.skip("emitted kernels", f"{build} has no qvl-opt and none were carried along")
 
 
 class Results:
@@ -64,7 +69,7 @@ def check_fresh(results):
 
 
 def run_cases(results, arguments, program, modes):
-    for case in load_cases():
+    for case in load_cases(arguments.build_dir, results):
         if arguments.only not in case.name:
             continue
         if arguments.capability and not runs_on(arguments.capability, case.file):
