@@ -8,6 +8,7 @@ cases once through another command that takes the same options: qvl-ptxrun over 
 N (90 for 9.0). tools/ci/gpu-check.sh does that.
 """
 import argparse
+import concurrent.futures
 import importlib.util
 import pathlib
 import re
@@ -18,6 +19,7 @@ import tempfile
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PTX = SOURCE / "test/ptx"
+DRIVER_JOBS = 4  # on a GPU a case is mostly the start of its process
 MODES = {"late": ["--async=late"], "early": ["--async=early", "--seed=7"]}
 sys.path.insert(0, str(PTX))
 import cases as ptx  # noqa: E402
@@ -68,15 +70,18 @@ def check_fresh(results):
     results.add("corpus is what its generator writes", stale and f"differ: {', '.join(stale[:5])}")
 
 
-def run_cases(results, arguments, program, modes):
+def run_cases(results, arguments, program, modes, jobs=1):
+    runs = []
     for case in load_cases(arguments.build_dir, results):
         if arguments.only not in case.name:
             continue
         if arguments.capability and not runs_on(arguments.capability, case.file):
             results.skip(case.name, f"the GPU has compute capability {arguments.capability / 10}; see .target of {case.file.name}")
             continue
-        for mode, options in modes.items():
-            results.add(f"{case.name} {mode}".rstrip(), ptx.check(case, program, options))
+        runs += [(f"{case.name} {mode}".rstrip(), case, options) for mode, options in modes.items()]
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for (name, *_), wrong in zip(runs, pool.map(lambda run: ptx.check(run[1], program, run[2]), runs)):
+            results.add(name, wrong)
 
 
 def main():
@@ -90,7 +95,7 @@ def main():
     results = Results()
     simulator = arguments.build_dir / "bin/qvl-ptxsim"
     if arguments.program:
-        run_cases(results, arguments, shlex.split(arguments.program), {"": []})
+        run_cases(results, arguments, shlex.split(arguments.program), {"": []}, jobs=DRIVER_JOBS)
     elif simulator.exists():
         if not arguments.only:
             check_fresh(results)

@@ -34,16 +34,34 @@ def attend(query, keys, values):
     return softmax(SCALE * query @ keys.T) @ values
 
 
-def segments(name, heads, head_dim, element, calls):
-    """Each call has other bounds."""
+def segments_text(heads, head_dim, element):
     type_, result = f"tensor<?x{heads}x{head_dim}x{element}>", f"tensor<?x{heads * head_dim}x{element}>"
-    text = f"""
+    return f"""
 func.func @vision(%q: {type_} {{qvl.name = "q"}}, %k: {type_} {{qvl.name = "k"}}, %v: {type_} {{qvl.name = "v"}},
                   %s: tensor<?xi32> {{qvl.name = "s"}}) -> ({result} {{qvl.name = "y"}}) {{
   %r = qvl.attention %q, %k, %v segments(%s) {{scale = {SCALE} : f64}} : {type_}, tensor<?xi32> -> {result}
   return %r : {result}
 }}
 """
+
+
+def cached_text(program, kv_heads, group, head_dim, element, cache_element, page=64, layers=LAYERS, layer=LAYER):
+    heads = kv_heads * group
+    q_type, cache_type = f"tensor<?x{heads}x{head_dim}x{element}>", f"!qvl.cache<{layers}, {kv_heads}, {head_dim}, {page}, {cache_element}>"
+    result, list_, table_type = f"tensor<?x{heads * head_dim}x{element}>", "tensor<?xi32>", "tensor<?x?xi32>"
+    return f"""
+func.func @{program}(%q: {q_type} {{qvl.name = "q"}}, %c: {cache_type} {{qvl.name = "c"}}, %o: {list_} {{qvl.name = "o"}},
+    %s: {list_} {{qvl.name = "s"}}, %l: {list_} {{qvl.name = "l"}}, %t: {table_type} {{qvl.name = "t"}}) -> ({result} {{qvl.name = "y"}}) {{
+  %layer = arith.constant {layer} : index
+  %r = qvl.cached_attention %q, %c layer(%layer) sequences(%o, %s, %l, %t) {{scale = {SCALE} : f64}}
+      : {q_type}, {cache_type}, {list_}, {list_}, {list_}, {table_type} -> {result}
+  return %r : {result}
+}}
+"""
+
+
+def segments(name, heads, head_dim, element, calls):
+    """Each call has other bounds."""
     narrow = element == "bf16"
 
     def call(bounds):
@@ -57,7 +75,7 @@ func.func @vision(%q: {type_} {{qvl.name = "q"}}, %k: {type_} {{qvl.name = "k"}}
         return Call({"q": query, "k": key, "v": value, "s": np.array(bounds)},
                     {"alloc0": Expected(want, **tolerance(head_dim, narrow, narrow))})
 
-    return Entry(f"attention_{name}", text, [call(bounds) for bounds in calls])
+    return Entry(f"attention_{name}", segments_text(heads, head_dim, element), [call(bounds) for bounds in calls])
 
 
 def cached_call(program, kv_heads, group, head_dim, element, cache_element, parts, page):
@@ -88,20 +106,8 @@ def cached_call(program, kv_heads, group, head_dim, element, cache_element, part
 
 def cached(name, program, kv_heads, group, head_dim, element, cache_element, calls, page=64):
     """Each call has parts: the tokens [begin, end) of each sequence whose rows are computed."""
-    heads = kv_heads * group
-    q_type, cache_type = f"tensor<?x{heads}x{head_dim}x{element}>", f"!qvl.cache<{LAYERS}, {kv_heads}, {head_dim}, {page}, {cache_element}>"
-    result, list_, table_type = f"tensor<?x{heads * head_dim}x{element}>", "tensor<?xi32>", "tensor<?x?xi32>"
-    text = f"""
-func.func @{program}(%q: {q_type} {{qvl.name = "q"}}, %c: {cache_type} {{qvl.name = "c"}}, %o: {list_} {{qvl.name = "o"}},
-    %s: {list_} {{qvl.name = "s"}}, %l: {list_} {{qvl.name = "l"}}, %t: {table_type} {{qvl.name = "t"}}) -> ({result} {{qvl.name = "y"}}) {{
-  %layer = arith.constant {LAYER} : index
-  %r = qvl.cached_attention %q, %c layer(%layer) sequences(%o, %s, %l, %t) {{scale = {SCALE} : f64}}
-      : {q_type}, {cache_type}, {list_}, {list_}, {list_}, {table_type} -> {result}
-  return %r : {result}
-}}
-"""
     made = [cached_call(program, kv_heads, group, head_dim, element, cache_element, parts, page) for parts in calls]
-    return Entry(f"cached_{name}", text, made)
+    return Entry(f"cached_{name}", cached_text(program, kv_heads, group, head_dim, element, cache_element, page), made)
 
 
 def entries():

@@ -28,8 +28,11 @@ GATED = """
 
 
 EXACT = 2.0**-60  # equal, where a NaN is a NaN whatever its bits
-# A lane of a tile of 64 rows has four rows, eight apart, and copies two, 32 apart; few rows are up to eight a tile.
-TILE, LARGE_TILE, FEW = (68, 76, 84, 92, 100), (132, 28, 76, 124), (9, 5, 3)
+# A lane of a tile of 64 rows has four rows, eight apart, and copies two, 32 apart. Of 128 rows it has eight so, or (wgmma) every second
+# pair from a multiple of eight on. Few rows are up to eight a tile.
+TILE, FEW = (68, 76, 84, 92, 100), (9, 5, 3)
+LARGE_TILE = tuple(range(4, 128, 16)) + tuple(range(12, 128, 16))
+WARPGROUP_TILE = LARGE_TILE + tuple(rows + 1 for rows in LARGE_TILE)
 
 
 def whole(random, *shape):
@@ -48,12 +51,10 @@ def poisoned(x, w):
     return x, w
 
 
-def biased(name, rows, columns, depth, element, program="prefill", weight=None, chip="sm_80", group=0):
-    """x W^T + bias + residual, once for each number of rows; with `group`, rows are read through a permutation of groups."""
-    weight = weight or element
+def biased_text(program, columns, depth, element, weight, group):
     x_type, y_type = f"tensor<?x{depth}x{element}>", f"tensor<?x{columns}x{element}>"
     w_type, b_type = f"tensor<{columns}x{depth}x{weight}>", f"tensor<{columns}xf32>"
-    text = f"""
+    return f"""
 func.func @{program}(%x: {x_type} {{qvl.name = "x"}}, %r: {y_type} {{qvl.name = "r"}}{', %i: tensor<?xi32> {qvl.name = "i"}' if group else ''})
     -> ({y_type} {{qvl.name = "y"}}) {{
   %w = qvl.load @w : {w_type}
@@ -65,6 +66,25 @@ func.func @{program}(%x: {x_type} {{qvl.name = "x"}}, %r: {y_type} {{qvl.name = 
 qvl.parameter @w : {w_type}
 qvl.parameter @b : {b_type}
 """
+
+
+def gated_text(program, columns, depth, element, weight):
+    x_type, y_type, w_type = f"tensor<?x{depth}x{element}>", f"tensor<?x{columns}x{element}>", f"tensor<{2 * columns}x{depth}x{weight}>"
+    group = 2 if weight == "bf16" else 1
+    encoding = (f"#qvl.panel<n = 32, k_group = {group}, element = {weight}, pad_n = {-(-columns // 16) * 32}, "
+                f"pad_k = {-(-depth // group) * group}, interleave = 8>")
+    return f"""
+func.func @{program}(%x: {x_type} {{qvl.name = "x"}}) -> ({y_type} {{qvl.name = "y"}}) {{
+  %w = qvl.load @w : {w_type}
+  %y = qvl.fused_linear %x, (%w) : {x_type}, ({w_type}) -> {y_type} {{{GATED}
+  return %y : {y_type}
+}}
+qvl.parameter @w : {w_type} encoding({encoding})
+"""
+
+
+def biased(name, rows, columns, depth, element, program="prefill", weight=None, chip="sm_80", group=0):
+    """x W^T + bias + residual, once for each number of rows; with `group`, rows are read through a permutation of groups."""
     def call(number, rows):
         random = np.random.default_rng(rows * depth)
         x, w, b, r = whole(random, rows, depth), whole(random, columns, depth), whole(random, columns), whole(random, rows, columns)
@@ -74,24 +94,12 @@ qvl.parameter @b : {b_type}
         operands = {"x": x, "w": w, "b": b, "r": r} | ({"i": index} if group else {})
         return Call(operands, {"alloc0": Expected(x[groups_of(index, group or 1)] @ w.T + b + r, relative=EXACT)})
 
+    text = biased_text(program, columns, depth, element, weight or element, group)
     return Entry(f"linear_{name}", text, [call(*item) for item in enumerate(rows)], chip)
 
 
 def gated(name, rows, columns, depth, element, program="prefill", weight=None, chip="sm_80"):
     """silu(x G^T) * (x U^T), the weights in one parameter whose panels hold them in turns."""
-    weight = weight or element
-    x_type, y_type, w_type = f"tensor<?x{depth}x{element}>", f"tensor<?x{columns}x{element}>", f"tensor<{2 * columns}x{depth}x{weight}>"
-    group = 2 if weight == "bf16" else 1
-    encoding = (f"#qvl.panel<n = 32, k_group = {group}, element = {weight}, pad_n = {-(-columns // 16) * 32}, "
-                f"pad_k = {-(-depth // group) * group}, interleave = 8>")
-    text = f"""
-func.func @{program}(%x: {x_type} {{qvl.name = "x"}}) -> ({y_type} {{qvl.name = "y"}}) {{
-  %w = qvl.load @w : {w_type}
-  %y = qvl.fused_linear %x, (%w) : {x_type}, ({w_type}) -> {y_type} {{{GATED}
-  return %y : {y_type}
-}}
-qvl.parameter @w : {w_type} encoding({encoding})
-"""
     def call(number, rows):
         random = np.random.default_rng(rows * depth + 1)
         x, w = whole(random, rows, depth) / 4, whole(random, 2 * columns, depth)
@@ -102,16 +110,17 @@ qvl.parameter @w : {w_type} encoding({encoding})
         rounding = 2.0**-8 if element == "bf16" else 2.0**-20
         return Call({"x": x, "w": w}, {"alloc0": Expected(gate / (1 + np.exp(-gate)) * up, relative=rounding, absolute=2.0**-100)})
 
+    text = gated_text(program, columns, depth, element, weight or element)
     return Entry(f"gated_{name}", text, [call(*item) for item in enumerate(rows)], chip)
 
 
 def entries():
-    odd_tile, odd_large = [rows - 3 for rows in TILE], [rows - 3 for rows in LARGE_TILE]
+    odd_tile = [rows - 3 for rows in TILE]
     yield biased("mma", TILE, 40, 168, "bf16", group=4)
     yield biased("mma_words", odd_tile, 36, 166, "bf16")  # rows of x in units of 4 bytes
     yield biased("mma_odd", odd_tile, 33, 165, "bf16")  # and through registers
-    yield biased("mma_large", odd_large, 1032, 168, "bf16")
-    yield biased("wgmma", LARGE_TILE, 1032, 168, "bf16", chip="sm_90a", group=4)
+    yield biased("mma_large", LARGE_TILE, 1032, 168, "bf16")
+    yield biased("wgmma", WARPGROUP_TILE, 1032, 168, "bf16", chip="sm_90a", group=1)
     yield biased("fma", TILE, 40, 100, "f32", group=2)
     yield biased("fma_odd", odd_tile, 33, 101, "f32", weight="bf16")
     yield biased("few_mma", FEW, 40, 592, "bf16", program="decode")
@@ -119,7 +128,7 @@ def entries():
     yield biased("few_fma", FEW, 40, 300, "f32", program="decode")
     yield biased("few_fma_odd", FEW, 33, 301, "f32", program="decode", weight="bf16")
     yield gated("mma", odd_tile, 40, 168, "bf16")
-    yield gated("wgmma", LARGE_TILE, 520, 168, "bf16", chip="sm_90a")
+    yield gated("wgmma", WARPGROUP_TILE, 520, 168, "bf16", chip="sm_90a")
     yield gated("fma", odd_tile, 40, 100, "f32")
     yield gated("few_mma", FEW, 40, 592, "bf16", program="decode")
     yield gated("few_fma", FEW, 40, 300, "f32", program="decode", weight="bf16")

@@ -21,7 +21,8 @@ UNWRITTEN = 0xFF  # the bytes of a result before the launch: NaN
 class Call(NamedTuple):
     """What a function is called with, and what it must give.
 
-    `operands` are logical values by the names of arguments and parameters; memory of caches is given as it lies in memory.
+    `operands` are logical values by the names of arguments and parameters; memory of caches is given as it lies in memory, and what
+    has u16 elements is memory of bf16.
     `expected` holds what arguments (by name) and allocated buffers ("alloc0", ... in the order of the program) hold in the end. Where
     a program launches several kernels, each finds the expected values of what earlier ones write.
     """
@@ -147,7 +148,8 @@ class Program:
             return operands[0].shape[int(re.search(r", (\d+)", text).group(1))]
         if op == "weight":
             name = re.match(r"@(\S+)", text).group(1)
-            return Memory(name, weight_memory(self.operands[name], self.encodings[name]), ())
+            values = np.asarray(self.operands[name])
+            return Memory(name, values if values.dtype == np.uint16 else weight_memory(values, self.encodings[name]), ())
         if op == "alloc":
             return self.alloc(operands, *buffer_type(re.search(r"<(.*?)>", text).group(1)))
         return INTEGERS[op](*operands)
