@@ -19,8 +19,16 @@ absl::StatusOr<std::unique_ptr<Device>> openSimulatedDevice() {
   return device;
 }
 
+absl::StatusOr<std::unique_ptr<Device>> openRealDevice() {
+  const char *driver = std::getenv("QVL_TEST_CUDA_DRIVER");
+  return createCudaDevice({.ordinal = 0, .driver = driver ? driver : ""});
+}
+
 std::unique_ptr<qvlfmt::TargetT> cudaKernels() {
-  std::ifstream file(QVL_SOURCE_DIR "/test/conformance/devices/TestKernels.ptx");
+  // A program that was carried to another machine finds its checkout there.
+  const char *source = std::getenv("QVL_TEST_SOURCE_DIR");
+  std::ifstream file(std::string(source ? source : QVL_SOURCE_DIR) +
+                     "/test/conformance/devices/TestKernels.ptx");
   std::string text{std::istreambuf_iterator<char>(file), {}};
   auto object = std::make_unique<qvlfmt::CodeObjectT>();
   object->feature_set = "sm_80";

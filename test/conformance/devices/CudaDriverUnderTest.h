@@ -14,6 +14,9 @@ namespace qvlrt::test {
 /// read when a device opens.
 absl::StatusOr<std::unique_ptr<Device>> openSimulatedDevice();
 
+/// A device over the driver that QVL_TEST_CUDA_DRIVER names, else over that of the system.
+absl::StatusOr<std::unique_ptr<Device>> openRealDevice();
+
 /// The test kernels in the form that a GPU loads.
 std::unique_ptr<qvlfmt::TargetT> cudaKernels();
 
