@@ -46,6 +46,7 @@ std::optional<TileShape> tileShape(Operation *op) {
       .Case([](GatherRowsOp op) -> Shape { return TileShape{op.getRows()}; })
       .Case([](MergeFeaturesOp op) -> Shape { return TileShape{op.getEmbeddings()}; })
       .Case([](RopeTableOp op) -> Shape { return TileShape{op.getPositions(), 1}; })
+      .Case<ArgmaxOp, SampleOp>([](auto op) -> Shape { return TileShape{op.getLogits()}; })
       .Case([](MergeRowsOp op) -> Shape {
         // Tiles count input rows, so that a tile holds whole result rows.
         return TileShape{op.getInput(), 0, kElementwiseRows * static_cast<int64_t>(op.getRows())};
@@ -86,7 +87,8 @@ FailureOr<TileGrid> tileGrid(func::FuncOp kernel, TargetKind target) {
     return kernel.emitError(
         "a kernel function is one qvl op on its arguments and the return of its results");
   std::optional<TileShape> shape = tileShape(op);
-  if (!shape)
+  bool isForGpus = isa<ArgmaxOp, SampleOp>(op); // CPUs sample on the host
+  if (!shape || (isForGpus && target == TargetKind::Cpu))
     return kernel.emitError() << "no code generation for '" << op->getName() << "'";
   if (target == TargetKind::Cuda) {
     BlockTile tile = BlockTile::of(kernel);

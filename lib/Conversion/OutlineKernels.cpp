@@ -15,7 +15,7 @@ namespace {
 
 /// The names of the programs that a function becomes.
 SmallVector<StringRef> programNames(func::FuncOp function) {
-  if (auto names = function->getAttrOfType<ArrayAttr>(kProgramsAttr))
+  if (auto names = function->getAttrOfType<ArrayAttr>(dialect::kProgramsAttr))
     return llvm::to_vector(names.getAsValueRange<StringAttr>());
   return {function.getSymName()};
 }
@@ -52,7 +52,8 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
     std::array<qvlx::ProgramOp, 2> built = {nullptr, nullptr};
     Operation *last = function;
     for (StringRef name : names) {
-      bool fewRows = table.targetKind() == dialect::TargetKind::Cuda && name == kDecodeProgram;
+      bool fewRows =
+          table.targetKind() == dialect::TargetKind::Cuda && name == dialect::kDecodeProgram;
       qvlx::ProgramOp &first = built[fewRows];
       qvlx::ProgramOp program =
           first ? copyOf(first, name) : ProgramBuilder(table, function, fewRows).build(name);

@@ -62,6 +62,9 @@ void buildFusePipeline(OpPassManager &pm, const FuseOptions &options) {
 }
 
 void buildOutlinePipeline(OpPassManager &pm, mlir::qvl::TargetKind target) {
+  // Where logits would have to be copied to be sampled, the program samples.
+  if (target == mlir::qvl::TargetKind::Cuda)
+    pm.addPass(mlir::qvl::createSampleOnDevicePass());
   // The stored form of a weight is part of a kernel's key, so it is chosen first.
   pm.addPass(mlir::qvl::createAssignEncodingsPass());
   OutlineKernelsPassOptions options;

@@ -70,6 +70,9 @@ FailureOr<Results> evaluateOp(FusedLinearOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(RopeQkOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(RopeAppendOp op, const Operands &operands);
 
+FailureOr<Results> evaluateOp(ArgmaxOp op, const Operands &operands);
+FailureOr<Results> evaluateOp(SampleOp op, const Operands &operands);
+
 /// Fails with a diagnostic unless `tensor` has `rows` rows; `what` names it.
 LogicalResult checkRows(Operation *op, StringRef what, const Tensor &tensor, int64_t rows);
 

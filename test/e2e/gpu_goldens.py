@@ -112,11 +112,32 @@ def dump_of(tool, model, *options):
 
 
 def check_repeats(tool, model):
-    """Bits, from run to run and between replayed graphs and single launches."""
+    """Bits, from run to run and between replayed graphs and single launches; greedy ids also
+    between GPU and host."""
     first = dump_of(tool, model)
-    for other in (dump_of(tool, model), dump_of(tool, model, "--cuda-graphs=off")):
+    for other in (dump_of(tool, model), dump_of(tool, model, "--cuda-graphs=off"),
+                  dump_of(tool, model, "--cuda-sampling=off")):
         for name in first:
             assert np.array_equal(first[name], other[name]), f"{name} differs"
+
+
+# Every rule at once; temperatures that spread the probabilities of a confident model.
+RULES = [["--temperature=1.5", "--top-k=0"],
+         ["--temperature=2", "--top-k=20", "--top-p=0.9", "--min-p=0.001", "--repetition-penalty=1.1"]]
+
+
+def check_sampling(tool, model):
+    """Ids chosen on the GPU are those that the host chooses from the same logits."""
+    texts = set()
+    for rules in RULES:
+        for seed in (1, 2):
+            options = ["--prompt=How many shapes?", "--max-new-tokens=6", f"--seed={seed}", *rules]
+            device, host = (tool.report(model, *options, f"--cuda-sampling={where}")["ids"]
+                            for where in ("on", "off"))
+            assert device == host, f"{rules}, seed {seed}: {device} on the GPU, {host} on the host"
+            texts.add(tuple(device))
+    assert len(texts) > 1, "every seed gave the same answer"
+    return f"{len(texts)} different answers"
 
 
 def inspect(build, path):
@@ -159,7 +180,8 @@ def check_plan(tool, model):
 
 def run_properties(build, tool, folders, artifacts, selection, results):
     for precision, folder in folders.items():
-        for name, check in (("repeats", check_repeats), ("plan", check_plan)):
+        for name, check in (("repeats", check_repeats), ("plan", check_plan),
+                            ("sampling", check_sampling)):
             label = f"{precision}/shapes-vl/{name}"
             if selection.only in label:
                 results.run(label, lambda: check(tool, artifact(folder, "shapes-vl.qvl")))

@@ -4,6 +4,7 @@
 #include "lib/Runtime/Core/ElementTypes.h"
 #include "lib/Runtime/Core/FlatbufferViews.h"
 #include "lib/Runtime/Core/SizeEvaluator.h"
+#include "qvlfmt/Sampling.h"
 #include "qvlrt/status.h"
 
 #include <algorithm>
@@ -50,7 +51,10 @@ std::map<std::string, qvlrt::Shape> argumentShapes(const qvlfmt::ModelFacts &fac
           {"block_table", {1, pages}},
           {"slots", {rows}},
           {"kv_cache", {pages, 1}},
-          {"logit_rows", {1}}};
+          {"logit_rows", {1}},
+          {"seen", {1, qvlfmt::seenWords(facts.vocab_size())}},
+          {"sampling", {1, qvlfmt::kSamplingSettings}},
+          {"draws", {1}}};
 }
 
 /// One program with its sizes.
@@ -71,6 +75,7 @@ private:
     return static_cast<double>(sizes[of.dims()->Get(number)]);
   }
   double bytesOf(const qvlfmt::Buffer &of) const;
+  bool isGreedy() const;
   /// Bytes of K and V of one token in one layer.
   double cacheRow() const;
   double operandBytes(const qvlfmt::Command &command, const qvlfmt::Buffer &operand) const;
@@ -105,6 +110,13 @@ double WorkCounter::bytesOf(const qvlfmt::Buffer &of) const {
   return elements * static_cast<double>(qvlrt::elementBytes(of.element()));
 }
 
+/// What the artifact's defaults say; see isGreedy() of include/qvlrt/sampling.h.
+bool WorkCounter::isGreedy() const {
+  const qvlfmt::GenerationDefaults *defaults = artifact.model()->generation();
+  return !defaults || !defaults->do_sample() || defaults->temperature() <= 1e-5 ||
+         defaults->top_k() == 1;
+}
+
 double WorkCounter::cacheRow() const {
   const qvlfmt::ModelFacts &facts = *artifact.model();
   return 2.0 * facts.kv_heads() * facts.head_dim() *
@@ -136,6 +148,11 @@ double WorkCounter::operandBytes(const qvlfmt::Command &command,
     const bool attends = reads(command, "block_table");
     return cacheRow() * (attends && decode ? static_cast<double>(workload.contextTokens) : rows);
   }
+  // A greedy choice reads what argmax left of the logits; they and what was seen come first.
+  if (kernel.starts_with("sample") && isGreedy() &&
+      (&operand == &buffer(command.buffers()->Get(0)) ||
+       &operand == &buffer(command.buffers()->Get(1))))
+    return 0;
   // Of the pool of features, and of what is gathered from, only as many rows as there are results.
   if ((operand.kind() == BufferKind::Argument && viewOf(operand.name()) == "features") ||
       kernel.starts_with("gather_rows"))
@@ -184,10 +201,10 @@ LaunchWork WorkCounter::count(const qvlfmt::Command &command) const {
 } // namespace
 
 std::string familyOf(std::string_view kernel) {
-  // The sizes follow the last underscore before a digit or an "nx".
+  // The sizes follow the last underscore before a digit, an "nx" or a lone "n".
   for (std::size_t i = 0; i + 1 < kernel.size(); ++i)
     if (kernel[i] == '_' && (std::isdigit(static_cast<unsigned char>(kernel[i + 1])) ||
-                             kernel.substr(i + 1).starts_with("nx")))
+                             kernel.substr(i + 1).starts_with("nx") || kernel.substr(i + 1) == "n"))
       return std::string(kernel.substr(0, i));
   return std::string(kernel);
 }

@@ -2,6 +2,7 @@
 
 #include "AttentionTiles.h"
 #include "LinearTiles.h"
+#include "SamplingTiles.h"
 #include "qvl/Codegen/TileGrid.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -29,6 +30,11 @@ BlockTile BlockTile::of(func::FuncOp kernel) {
       .Case([&](CachedAttentionOp op) {
         return attentionTile(attentionBlock(op, kernel->hasAttr(kFewRowsAttr)));
       })
+      .Case([](ArgmaxOp op) {
+        return BlockTile{1, op.getValues().getType().getDimSize(1), kArgmaxWarps * 32,
+                         kArgmaxWarps * kSumBytes};
+      })
+      .Case([](SampleOp) { return BlockTile{1, 1, kSampleWarps * 32, SampleMemory::kBytes}; })
       .Default([](Operation *) { return BlockTile{kRowWarps, 1, kRowWarps * 32, 0}; });
 }
 

@@ -195,3 +195,20 @@ func.func @rope_append(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cac
   // CHECK-NEXT: return %[[ROWS]]
   return %rows : index
 }
+
+/// Rows of the logits.
+// CHECK-LABEL: func.func @sampling
+// CHECK-SAME: (%[[L:[a-z0-9]*]]: tensor<?x40xf32>,
+func.func @sampling(%logits: tensor<?x40xf32>, %seen: tensor<?x2xi32>, %settings: tensor<?x5xf32>, %draws: tensor<?xi64>) -> (index, index, index) {
+  %zero = arith.constant 0 : index
+  %v, %i = qvl.argmax %logits seen(%seen) settings(%settings) {columns = 32 : i64}
+      : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  %id = qvl.sample %logits seen(%seen) settings(%settings) draws(%draws) best(%v, %i)
+      : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  %a = tensor.dim %v, %zero : tensor<?x2xf32>
+  %b = tensor.dim %i, %zero : tensor<?x2xi32>
+  %c = tensor.dim %id, %zero : tensor<?xi32>
+  // CHECK: %[[ROWS:.*]] = tensor.dim %[[L]], %{{.*}} : tensor<?x40xf32>
+  // CHECK-NEXT: return %[[ROWS]], %[[ROWS]], %[[ROWS]]
+  return %a, %b, %c : index, index, index
+}

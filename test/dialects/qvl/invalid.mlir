@@ -827,3 +827,85 @@ func.func private @concat_rows() attributes {e = #qvl.concat<["a", "b"], rows = 
 
 // expected-error@below {{a concat gives a positive number of rows for each of its tensors}}
 func.func private @concat_positive() attributes {e = #qvl.concat<["a", "b"], rows = [4, 0]>}
+
+// -----
+
+//===--- sampling ---===//
+
+func.func @argmax_c1(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op columns must be a positive multiple of 32, got 0}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 0 : i64} : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c1_words(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op columns must be a positive multiple of 32, got 48}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 48 : i64} : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c2(%l: tensor<?x40xf32>, %s: tensor<?x1xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op seen 'tensor<?x1xi32>' must have 2 words for 40 columns}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x40xf32>, tensor<?x1xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c2_settings(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.argmax' op settings 'tensor<?x4xf32>' must have 5 columns}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x4xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c2_dynamic(%l: tensor<?x?xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op needs logits with a static number of columns, got 'tensor<?x?xf32>'}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x?xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c3(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op results 'tensor<?x1xf32>' and 'tensor<?x2xi32>' must have 2 columns, one a block}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x1xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @sample_c1(%l: tensor<?x40xf32>, %s: tensor<?x3xi32>, %p: tensor<?x5xf32>, %d: tensor<?xi64>, %v: tensor<?x2xf32>, %i: tensor<?x2xi32>) {
+  // expected-error@below {{'qvl.sample' op seen 'tensor<?x3xi32>' must have 2 words for 40 columns}}
+  %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<?x40xf32>, tensor<?x3xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @sample_c1_settings(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x6xf32>, %d: tensor<?xi64>, %v: tensor<?x2xf32>, %i: tensor<?x2xi32>) {
+  // expected-error@below {{'qvl.sample' op settings 'tensor<?x6xf32>' must have 5 columns}}
+  %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x6xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @sample_c2(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>, %d: tensor<?xi64>, %v: tensor<?x2xf32>, %i: tensor<?x1xi32>) {
+  // expected-error@below {{'qvl.sample' op values 'tensor<?x2xf32>' and ids 'tensor<?x1xi32>' of the best logits differ in size}}
+  %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x1xi32> -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @sample_c3(%l: tensor<?x16777217xf32>, %s: tensor<?x524289xi32>, %p: tensor<?x5xf32>, %d: tensor<?xi64>, %v: tensor<?x2xf32>, %i: tensor<?x2xi32>) {
+  // expected-error@below {{'qvl.sample' op logits have 16777217 columns, more than 16777216}}
+  %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<?x16777217xf32>, tensor<?x524289xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  return
+}

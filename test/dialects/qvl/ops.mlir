@@ -338,3 +338,19 @@ func.func @rope_append(%y: tensor<?x320xf32>, %t: tensor<?x16x2xf32>, %c0: !qvl.
       : tensor<?x320xf32>, tensor<?x16x2xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi64> -> tensor<?x6x32xf32>
   return %q, %c1 : tensor<?x6x32xf32>, !qvl.cache<5, 2, 32, 64, f32>
 }
+
+//===--- sampling ---===//
+
+// CHECK-LABEL: func.func @sampling
+// CHECK-SAME: (%[[L:.*]]: tensor<?x152064xf32>, %[[SEEN:.*]]: tensor<?x4752xi32>, %[[S:.*]]: tensor<?x5xf32>, %[[D:.*]]: tensor<?xi64>)
+func.func @sampling(%logits: tensor<?x152064xf32>, %seen: tensor<?x4752xi32>, %settings: tensor<?x5xf32>, %draws: tensor<?xi64>) -> tensor<?xi32> {
+  // CHECK: %[[V:.*]], %[[I:.*]] = qvl.argmax %[[L]] seen(%[[SEEN]]) settings(%[[S]]) {columns = 4096 : i64}
+  // CHECK-SAME: : tensor<?x152064xf32>, tensor<?x4752xi32>, tensor<?x5xf32> -> tensor<?x38xf32>, tensor<?x38xi32>
+  %values, %ids = qvl.argmax %logits seen(%seen) settings(%settings) {columns = 4096 : i64}
+      : tensor<?x152064xf32>, tensor<?x4752xi32>, tensor<?x5xf32> -> tensor<?x38xf32>, tensor<?x38xi32>
+  // CHECK: qvl.sample %[[L]] seen(%[[SEEN]]) settings(%[[S]]) draws(%[[D]]) best(%[[V]], %[[I]])
+  // CHECK-SAME: : tensor<?x152064xf32>, tensor<?x4752xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x38xf32>, tensor<?x38xi32> -> tensor<?xi32>
+  %id = qvl.sample %logits seen(%seen) settings(%settings) draws(%draws) best(%values, %ids)
+      : tensor<?x152064xf32>, tensor<?x4752xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x38xf32>, tensor<?x38xi32> -> tensor<?xi32>
+  return %id : tensor<?xi32>
+}

@@ -40,9 +40,9 @@ TEST(LogitsProcessors, EqualTheReferenceTable) {
     SCOPED_TRACE(number);
     const nlohmann::json &row = table[number];
     std::vector<float> logits = row["logits"];
-    std::vector<std::uint8_t> seen(logits.size());
+    std::vector<std::int32_t> seen(qvlfmt::seenWords(std::ssize(logits)));
     for (int id : row["seen"])
-      seen[id] = 1;
+      seen[id / 32] |= static_cast<std::int32_t>(std::uint32_t{1} << (id % 32));
     processLogits(logits, seen, parametersOf(row));
 
     std::vector<float> probabilities(logits.size());
