@@ -1,5 +1,6 @@
 #include "CudaDriverUnderTest.h"
 
+#include "qvlfmt/Sampling.h"
 #include "test/unit/runtime/TestArtifacts.h"
 
 #include <cstdio>
@@ -51,6 +52,21 @@ qvlfmt::ArtifactT twoTargetArtifact() {
   return artifact;
 }
 
+qvlfmt::ArtifactT choosingArtifact() {
+  using qvlfmt::ElementType;
+  qvlfmt::ArtifactT artifact = twoTargetArtifact();
+  std::unique_ptr<qvlfmt::ProgramT> &decode = artifact.targets[1]->programs.back();
+  ProgramBuilder b(std::move(decode));
+  b.argument("seen", ElementType::I32, {-1, qvlfmt::seenWords(kVocab)});
+  b.argument("sampling", ElementType::F32, {-1, qvlfmt::kSamplingSettings});
+  b.argument("draws", ElementType::I64, {-1});
+  const std::uint32_t ids = b.transient(ElementType::I32, {b.dim(0, 0)}, 0, 1);
+  b.copy(/*from=*/0, ids); // of the tokens, argument 0
+  b.result("ids", ids);
+  decode = b.take();
+  return artifact;
+}
+
 /// A function that only the simulator exports.
 static void *simulatorFunction(const char *symbol) {
   void *library = dlopen(QVL_SIMULATED_CUDA_DRIVER, RTLD_NOW | RTLD_LOCAL);
@@ -66,6 +82,7 @@ static std::uint64_t ask(const char *symbol) {
 }
 
 std::uint64_t simulatedCalls() { return ask("qvlPtxSimCalls"); }
+std::uint64_t simulatedBytesToHost() { return ask("qvlPtxSimBytesToHost"); }
 std::uint64_t simulatedLeaks() { return ask("qvlPtxSimLeaks"); }
 std::uint64_t simulatedCallsOf(const char *symbol) {
   return reinterpret_cast<std::uint64_t (*)(const char *)>(simulatorFunction("qvlPtxSimCallsOf"))(

@@ -23,10 +23,16 @@ std::unique_ptr<qvlfmt::TargetT> cudaKernels();
 /// The test artifact with the programs of its target "cpu" for the target "cuda" too.
 qvlfmt::ArtifactT twoTargetArtifact();
 
+/// The same, but the program "decode" of the target "cuda" chooses ids: that of a row is its own
+/// token.
+qvlfmt::ArtifactT choosingArtifact();
+
 /// Calls of the driver since the last device was opened.
 std::uint64_t simulatedCalls();
 /// Of them, those of one entry point.
 std::uint64_t simulatedCallsOf(const char *symbol);
+/// Bytes that copies brought to the host since the last device was opened.
+std::uint64_t simulatedBytesToHost();
 /// Objects that were alive when their context died, in all the life of the process.
 std::uint64_t simulatedLeaks();
 
