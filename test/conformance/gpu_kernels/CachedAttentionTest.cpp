@@ -282,17 +282,21 @@ TEST_F(GpuCachedAttention, RowsDependOnTheirSequenceOnly) {
 /// over keys.
 TEST_F(GpuCachedAttention, LoopOverKeysHasNoBankConflicts) {
   for (const char *element : {"f32", "bf16"})
-    for (Form form : kForms) {
-      CacheShape s = kShapes[2].with(element, element);
-      auto kernel = GpuKernel::create(s.text(form));
-      auto conflicts = [&](int64_t tokens) {
-        Sequence a = sequence(s, tokens);
-        Call call = layOut(s, {{&a, tokens - 1, tokens}});
-        std::vector<GpuBuffer> memory = buffers(s, call);
-        return kernel->launch(memory, scalars(call), call.rows()).sharedBankConflicts;
-      };
-      EXPECT_EQ(conflicts(512), conflicts(1024)) << s.describe();
-    }
+    for (Form form : kForms)
+      for (const CacheShape &shape : kShapes) {
+        // The form for few rows promises this for the heads of released models.
+        if (form == Form::FewRows && shape.headDim != 128)
+          continue;
+        CacheShape s = shape.with(element, element);
+        auto kernel = GpuKernel::create(s.text(form));
+        auto conflicts = [&](int64_t tokens) {
+          Sequence a = sequence(s, tokens);
+          Call call = layOut(s, {{&a, tokens - 1, tokens}});
+          std::vector<GpuBuffer> memory = buffers(s, call);
+          return kernel->launch(memory, scalars(call), call.rows()).sharedBankConflicts;
+        };
+        EXPECT_EQ(conflicts(512), conflicts(1024)) << s.describe();
+      }
 }
 
 } // namespace

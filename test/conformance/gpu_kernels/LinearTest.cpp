@@ -30,13 +30,14 @@ protected:
   void checkRows(const LinearCase &c) {
     checkRows(c, c.fewRows ? std::span<const int64_t>(kFewRows) : kManyRows);
   }
-  qvlsim::Counts launchCounts(const LinearCase &c, int64_t rows) {
+  qvlsim::Counts launchCounts(const LinearCase &c, int64_t rows,
+                              const std::string &chip = GetParam()) {
     RowCase operands = c.operands(rows);
     std::vector<GpuBuffer> buffers;
     for (const Operand &operand : operands.operands)
       buffers.push_back({operand.memory()});
     buffers.push_back(GpuBuffer::result(operands.results[0].bytes()));
-    return GpuKernel::create(c.text(), GetParam())->launch(buffers, operands.scalars(), rows);
+    return GpuKernel::create(c.text(), chip)->launch(buffers, operands.scalars(), rows);
   }
   std::vector<double> resultOf(const LinearCase &c, const RowCase &operands) {
     return run(*compile(c.text()), operands)[0];
@@ -174,6 +175,18 @@ TEST_P(GpuLinear, SharedMemoryHasNoBankConflicts) {
       EXPECT_GT(counts.sharedRequests, 0u);
       EXPECT_EQ(counts.sharedBankConflicts, 0u) << c.text();
     }
+}
+
+/// Tiles that warpgroups multiply.
+TEST_P(GpuLinear, SharedMemoryOfWarpgroupsHasNoBankConflicts) {
+  for (const LinearEpilogue *epilogue : {&kBias, &kGatedUnit}) {
+    LinearCase c = bf16Case(1024, 192);
+    c.epilogue = epilogue;
+    EXPECT_NE(GpuKernel::create(c.text(), "sm_90a")->text().find("wgmma"), std::string::npos);
+    qvlsim::Counts counts = launchCounts(c, 256, "sm_90a");
+    EXPECT_GT(counts.sharedRequests, 0u);
+    EXPECT_EQ(counts.sharedBankConflicts, 0u) << c.text();
+  }
 }
 
 TEST_P(GpuLinear, MovesSixteenBytesAtOnce) {
