@@ -18,6 +18,8 @@ static LogicalResult emitKernel(func::FuncOp kernel) {
       .Case([&](FusedLinearOp) { return emitBlockFusedLinear(kernel); })
       .Case([&](AttentionOp) { return emitBlockAttention(kernel); })
       .Case([&](CachedAttentionOp) { return emitBlockCachedAttention(kernel); })
+      .Case([&](CachedAttentionSplitsOp) { return emitBlockAttentionSplits(kernel); })
+      .Case([&](MergeSplitsOp) { return emitBlockMergeSplits(kernel); })
       .Default([&](Operation *) { return emitBlockRows(kernel); });
 }
 
