@@ -13,13 +13,6 @@ namespace qvl {
 
 namespace {
 
-/// The names of the programs that a function becomes.
-SmallVector<StringRef> programNames(func::FuncOp function) {
-  if (auto names = function->getAttrOfType<ArrayAttr>(kProgramsAttr))
-    return llvm::to_vector(names.getAsValueRange<StringAttr>());
-  return {function.getSymName()};
-}
-
 SmallVector<StringRef> sourceNames(dialect::ParameterOp parameter) {
   return llvm::map_to_vector(parameter.getSourceTensors(),
                              [](auto source) { return source.first; });

@@ -3,6 +3,7 @@
 #include "ProgramBuilder.h"
 
 #include "qvl/Codegen/TileGrid.h"
+#include "qvl/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -13,6 +14,12 @@ using namespace mlir;
 namespace dialect = mlir::qvl;
 
 namespace qvl {
+
+SmallVector<StringRef> programNames(func::FuncOp function) {
+  if (auto names = function->getAttrOfType<ArrayAttr>(kProgramsAttr))
+    return llvm::to_vector(names.getAsValueRange<StringAttr>());
+  return {function.getSymName()};
+}
 
 qvlx::BufferType bufferTypeOf(Type type) {
   if (auto cache = dyn_cast<dialect::CacheType>(type))

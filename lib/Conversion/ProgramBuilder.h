@@ -5,6 +5,9 @@
 
 namespace qvl {
 
+/// The names of the programs that a function becomes.
+llvm::SmallVector<llvm::StringRef> programNames(mlir::func::FuncOp function);
+
 /// Converts the ops of a traced function, in order, into commands of a program.
 class ProgramBuilder {
 public:
