@@ -3,6 +3,7 @@
 #include "qvl/Conversion/Passes.h"
 
 #include "ProgramBuilder.h"
+#include "dialects/qvl/IR/EntryPrograms.h"
 
 using namespace mlir;
 namespace dialect = mlir::qvl;
@@ -12,13 +13,6 @@ namespace qvl {
 #include "qvl/Conversion/Passes.h.inc"
 
 namespace {
-
-/// The names of the programs that a function becomes.
-SmallVector<StringRef> programNames(func::FuncOp function) {
-  if (auto names = function->getAttrOfType<ArrayAttr>(dialect::kProgramsAttr))
-    return llvm::to_vector(names.getAsValueRange<StringAttr>());
-  return {function.getSymName()};
-}
 
 SmallVector<StringRef> sourceNames(dialect::ParameterOp parameter) {
   return llvm::map_to_vector(parameter.getSourceTensors(),
@@ -45,7 +39,7 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
   }
 
   LogicalResult outline(func::FuncOp function, KernelTable &table) {
-    SmallVector<StringRef> names = programNames(function);
+    SmallVector<StringRef> names = dialect::programNames(function);
     // The function gives up its name first: a program may take it.
     function.setSymName((function.getSymName() + ".traced").str());
     // Programs of one function are equal but for kernels that are written for few rows.

@@ -65,6 +65,8 @@ FailureOr<Results> evaluateOp(RotateOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(AttentionOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(CacheAppendOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(CachedAttentionOp op, const Operands &operands);
+FailureOr<Results> evaluateOp(CachedAttentionSplitsOp op, const Operands &operands);
+FailureOr<Results> evaluateOp(MergeSplitsOp op, const Operands &operands);
 
 FailureOr<Results> evaluateOp(FusedLinearOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(RopeQkOp op, const Operands &operands);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <map>
 
 namespace qvlinspect {
@@ -16,6 +17,12 @@ namespace {
 
 using qvlfmt::BufferKind;
 using qvlrt::countOf, qvlrt::spanOf, qvlrt::viewOf;
+
+/// Keys that attention deals to a split at a time (qvl.cached_attention_splits).
+constexpr double kSplitTokens = 64;
+
+/// Whether a buffer holds partial results of attention: [rows, splits, heads, ...].
+bool isOfSplits(const qvlfmt::Buffer &buffer) { return countOf(buffer.dims()) == 4; }
 
 /// Sizes of the arguments of one call.
 std::map<std::string, qvlrt::Shape> argumentShapes(const qvlfmt::ModelFacts &facts,
@@ -76,6 +83,8 @@ private:
   }
   double bytesOf(const qvlfmt::Buffer &of) const;
   bool isGreedy() const;
+  /// Of a buffer of splits, the share of those that have keys.
+  double splitShare(const qvlfmt::Buffer &of) const;
   /// Bytes of K and V of one token in one layer.
   double cacheRow() const;
   double operandBytes(const qvlfmt::Command &command, const qvlfmt::Buffer &operand) const;
@@ -117,6 +126,11 @@ bool WorkCounter::isGreedy() const {
          defaults->top_k() == 1;
 }
 
+double WorkCounter::splitShare(const qvlfmt::Buffer &of) const {
+  const double splits = dim(of, 1);
+  return std::min(splits, std::ceil((workload.contextTokens + 1) / kSplitTokens)) / splits;
+}
+
 double WorkCounter::cacheRow() const {
   const qvlfmt::ModelFacts &facts = *artifact.model();
   return 2.0 * facts.kv_heads() * facts.head_dim() *
@@ -153,6 +167,9 @@ double WorkCounter::operandBytes(const qvlfmt::Command &command,
       (&operand == &buffer(command.buffers()->Get(0)) ||
        &operand == &buffer(command.buffers()->Get(1))))
     return 0;
+  // Splits without keys are neither written nor read.
+  if (isOfSplits(operand))
+    return splitShare(operand) * bytesOf(operand);
   // Of the pool of features, and of what is gathered from, only as many rows as there are results.
   if ((operand.kind() == BufferKind::Argument && viewOf(operand.name()) == "features") ||
       kernel.starts_with("gather_rows"))
@@ -166,7 +183,11 @@ double WorkCounter::flopsOf(const qvlfmt::Command &command, std::string_view fam
   double width = 1; // of a row of the output
   for (std::uint32_t i = 1; i < countOf(output.dims()); ++i)
     width *= dim(output, i);
-  if (family == "cached_attention") {
+  if (family == "cached_attention" || family == "cached_attention_splits") {
+    width = 1; // of the query
+    const qvlfmt::Buffer &query = buffer(command.buffers()->Get(0));
+    for (std::uint32_t i = 1; i < countOf(query.dims()); ++i)
+      width *= dim(query, i);
     const bool decode = viewOf(program.name()) == "decode";
     const double keys = decode ? static_cast<double>(workload.contextTokens + 1) : (rows + 1) / 2;
     return 4 * rows * keys * width;
@@ -194,7 +215,13 @@ LaunchWork WorkCounter::count(const qvlfmt::Command &command) const {
   LaunchWork work{.kernel = command.kernel(), .blocks = sizes[command.grid()]};
   for (std::uint32_t number : spanOf(command.buffers()))
     work.bytes += operandBytes(command, buffer(number));
-  work.flops = flopsOf(command, familyOf(viewOf(target.kernels()->Get(command.kernel())->name())));
+  const std::string family = familyOf(viewOf(target.kernels()->Get(command.kernel())->name()));
+  work.flops = flopsOf(command, family);
+  // Blocks whose split has no keys return at once.
+  if (family == "cached_attention_splits")
+    work.blocks =
+        std::llround(static_cast<double>(work.blocks) *
+                     splitShare(buffer(command.buffers()->Get(countOf(command.buffers()) - 1))));
   return work;
 }
 

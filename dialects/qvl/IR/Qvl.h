@@ -47,6 +47,9 @@ inline constexpr llvm::StringLiteral kDecodeProgram = "decode";
 /// #qvl.flat).
 inline constexpr llvm::StringLiteral kEncodingAttr = "qvl.encoding";
 
+/// Tokens that cached_attention_splits deals to a split at a time.
+inline constexpr int64_t kSplitTokens = 64;
+
 /// The size of one dimension of `tensor`: an attribute when static, otherwise a new `tensor.dim`.
 OpFoldResult dimensionOf(OpBuilder &builder, Location loc, Value tensor, int64_t dimension);
 

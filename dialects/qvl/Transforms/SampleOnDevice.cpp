@@ -1,10 +1,10 @@
 // qvl-sample-on-device: the decode program ends with the choice of the ids.
 
 #include "dialects/qvl/Fusion/FusionReport.h"
+#include "dialects/qvl/IR/EntryPrograms.h"
 #include "dialects/qvl/Transforms/Passes.h"
 #include "qvlfmt/Sampling.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 using namespace mlir;
@@ -30,14 +30,6 @@ static bool hasResult(func::FuncOp function, StringRef name) {
                       [&](unsigned i) { return resultName(function, i) == name; });
 }
 
-/// The programs of a function, when decode is one of them.
-static SmallVector<StringRef> programsWithDecode(func::FuncOp function) {
-  SmallVector<StringRef> programs{function.getSymName()};
-  if (auto names = function->getAttrOfType<ArrayAttr>(kProgramsAttr))
-    programs = llvm::to_vector(names.getAsValueRange<StringAttr>());
-  return llvm::is_contained(programs, kDecodeProgram) ? programs : SmallVector<StringRef>();
-}
-
 /// The result "logits", f32 [?, V]; null when there is none.
 static Value findLogits(func::FuncOp function) {
   for (unsigned i = 0; i < function.getNumResults(); ++i) {
@@ -47,22 +39,6 @@ static Value findLogits(func::FuncOp function) {
       return function.front().getTerminator()->getOperand(i);
   }
   return nullptr;
-}
-
-/// A copy of the function that is the program decode alone; the function keeps its other programs.
-static func::FuncOp splitDecode(func::FuncOp function, ArrayRef<StringRef> programs) {
-  if (programs.size() == 1)
-    return function;
-  Builder builder(function.getContext());
-  SmallVector<StringRef> others;
-  llvm::copy_if(programs, std::back_inserter(others),
-                [](StringRef name) { return name != kDecodeProgram; });
-  function->setAttr(kProgramsAttr, builder.getStrArrayAttr(others));
-  func::FuncOp decode = function.clone();
-  decode.setSymName((function.getSymName() + "_" + kDecodeProgram).str());
-  decode->setAttr(kProgramsAttr, builder.getStrArrayAttr({StringRef(kDecodeProgram)}));
-  function->getBlock()->getOperations().insertAfter(function->getIterator(), decode);
-  return decode;
 }
 
 static Value addArgument(func::FuncOp function, StringRef name, Type type) {
@@ -109,14 +85,14 @@ struct SampleOnDevice : mlir::qvl::impl::SampleOnDevicePassBase<SampleOnDevice> 
   void runOnOperation() override {
     FusionReport report(*this, fused, missed);
     for (auto function : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
-      SmallVector<StringRef> programs = programsWithDecode(function);
-      if (programs.empty() || hasResult(function, kIdsName))
+      if (!llvm::is_contained(programNames(function), kDecodeProgram) ||
+          hasResult(function, kIdsName))
         continue;
       if (!findLogits(function)) {
         (void)report.missed(function, "the program has no result logits of f32");
         continue;
       }
-      func::FuncOp decode = splitDecode(function, programs);
+      func::FuncOp decode = separateProgram(function, kDecodeProgram);
       appendSampling(decode, findLogits(decode));
       report.passed(decode.getLoc(), "the program 'decode' chooses the ids");
     }

@@ -14,6 +14,11 @@ struct FuseOptions {
   bool foldStillFrames = false; ///< add the entry vision_still for pictures
 };
 
+struct OutlineOptions {
+  mlir::qvl::TargetKind target = mlir::qvl::TargetKind::Cpu;
+  int64_t maxContext = 0; ///< the most tokens of a sequence; 0: no bound is known
+};
+
 struct CodegenOptions {
   mlir::qvl::TargetKind target = mlir::qvl::TargetKind::Cpu;
   /// Of cpu "v3", "v4"; of cuda "sm_80", "sm_90a"; empty: cpu all, cuda sm_80.
@@ -25,8 +30,7 @@ struct CodegenOptions {
 /// before.
 void buildFusePipeline(mlir::OpPassManager &pm, const FuseOptions &options = {});
 /// Phase outline: encodings, programs and kernel functions.
-void buildOutlinePipeline(mlir::OpPassManager &pm,
-                          mlir::qvl::TargetKind target = mlir::qvl::TargetKind::Cpu);
+void buildOutlinePipeline(mlir::OpPassManager &pm, const OutlineOptions &options = {});
 /// Phase codegen: machine code or PTX for each kernel.
 void buildCodegenPipeline(mlir::OpPassManager &pm, const CodegenOptions &options);
 

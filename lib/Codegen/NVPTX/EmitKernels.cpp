@@ -20,6 +20,8 @@ static LogicalResult emitKernel(func::FuncOp kernel) {
       .Case([&](CachedAttentionOp) { return emitBlockCachedAttention(kernel); })
       .Case([&](ArgmaxOp) { return emitBlockArgmax(kernel); })
       .Case([&](SampleOp) { return emitBlockSample(kernel); })
+      .Case([&](CachedAttentionSplitsOp) { return emitBlockAttentionSplits(kernel); })
+      .Case([&](MergeSplitsOp) { return emitBlockMergeSplits(kernel); })
       .Default([&](Operation *) { return emitBlockRows(kernel); });
 }
 

@@ -12,6 +12,8 @@ LogicalResult emitBlockAttention(func::FuncOp kernel);
 LogicalResult emitBlockCachedAttention(func::FuncOp kernel);
 LogicalResult emitBlockArgmax(func::FuncOp kernel);
 LogicalResult emitBlockSample(func::FuncOp kernel);
+LogicalResult emitBlockAttentionSplits(func::FuncOp kernel);
+LogicalResult emitBlockMergeSplits(func::FuncOp kernel);
 /// Every op that works row by row.
 LogicalResult emitBlockRows(func::FuncOp kernel);
 

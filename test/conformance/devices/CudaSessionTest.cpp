@@ -227,9 +227,9 @@ TEST_F(CudaSampling, BringsBackLogitsWhereTheyAreKept) {
 }
 
 TEST_F(CudaSampling, CanBeLeftToTheHost) {
-  session = *Session::create(
-      *module, *device,
-      {.kvMemory = {}, .maxContext = {}, .sequences = 1, .sampleOnDevice = false});
+  session =
+      *Session::create(*module, *device,
+                       {.kvMemory = {}, .maxContext = {}, .sequences = 1, .sampleOnDevice = false});
   EXPECT_FALSE(session->samplesOnDevice());
   std::vector<std::int64_t> ids;
   EXPECT_TRUE(absl::IsFailedPrecondition(session->sample({}, {}, ids, nullptr)));

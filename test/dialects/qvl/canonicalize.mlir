@@ -47,6 +47,18 @@ func.func @unused_ops_go(%k: tensor<?x2x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f3
   return
 }
 
+/// Splits that nobody joins are dead as well.
+// CHECK-LABEL: func.func @unused_splits_go
+// CHECK-NEXT: return
+func.func @unused_splits_go(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                            %blocks: tensor<?x?xi32>) {
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+      -> tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32>
+  %a = qvl.merge_splits %w, %o : tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x128xf32>
+  return
+}
+
 /// A regroup and its inverse stay: cancelling them is a fusion pass's work.
 // CHECK-LABEL: func.func @inverse_regroups_stay
 func.func @inverse_regroups_stay(%x: tensor<?x4xf32>, %i: tensor<?xi32>, %s: tensor<?xi32>) -> tensor<?x4xf32> {

@@ -138,6 +138,23 @@ func.func @cached_attention(%q: tensor<?x4x32xf32>, %k: tensor<?x2x32xf32>, %c: 
   return %rows : index
 }
 
+/// Rows of the query for both results, which are rows of what joins them.
+// CHECK-LABEL: func.func @cached_attention_splits
+// CHECK-SAME: (%[[Q:[a-z0-9]*]]: tensor<?x4x32xf32>,
+func.func @cached_attention_splits(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                   %blocks: tensor<?x?xi32>) -> (index, index) {
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+      -> tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32>
+  %a = qvl.merge_splits %w, %o : tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x128xf32>
+  %zero = arith.constant 0 : index
+  %rows = tensor.dim %o, %zero : tensor<?x8x4x32xf32>
+  %merged = tensor.dim %a, %zero : tensor<?x128xf32>
+  // CHECK: %[[ROWS:.*]] = tensor.dim %[[Q]], %{{.*}} : tensor<?x4x32xf32>
+  // CHECK-NEXT: return %[[ROWS]], %[[ROWS]]
+  return %rows, %merged : index, index
+}
+
 /// The same when a norm merges its rows.
 // CHECK-LABEL: func.func @rms_norm_merge
 // CHECK-SAME: (%[[X:[a-z0-9]*]]: tensor<?x64xf32>,

@@ -513,6 +513,73 @@ func.func @cached_attention_c4(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 
 
 // -----
 
+func.func @cached_attention_splits_c1(%q: tensor<?x4x16xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op head_dim of the query 'tensor<?x4x16xf32>' must be that of '!qvl.cache<5, 2, 32, 64, f32>'}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x16xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x8x4x2xf32>, tensor<?x8x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_splits_c2(%q: tensor<?x3x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op heads of the query 'tensor<?x3x32xf32>' must be a multiple of the heads of '!qvl.cache<5, 2, 32, 64, f32>'}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x3x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x8x3x2xf32>, tensor<?x8x3x32xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_splits_c3(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op results 'tensor<?x7x4x2xf32>' and 'tensor<?x8x4x32xf32>' must be one number of splits of weights and of heads of 'tensor<?x4x32xf32>'}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x7x4x2xf32>, tensor<?x8x4x32xf32>
+  return
+}
+
+// -----
+
+/// The number of splits decides on the grid: it is static.
+func.func @cached_attention_splits_c3_dynamic(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op results 'tensor<?x?x4x2xf32>' and 'tensor<?x?x4x32xf32>' must be one number of splits of weights and of heads of 'tensor<?x4x32xf32>'}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x?x4x2xf32>, tensor<?x?x4x32xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_splits_c4(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op scale must be positive and finite}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = -0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32>
+  return
+}
+
+// -----
+
+func.func @merge_splits_c1(%w: tensor<?x8x3x2xf32>, %o: tensor<?x8x4x32xf32>) {
+  // expected-error@below {{'qvl.merge_splits' op weights 'tensor<?x8x3x2xf32>' must be two for each split and head of 'tensor<?x8x4x32xf32>'}}
+  %a = qvl.merge_splits %w, %o : tensor<?x8x3x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x128xf32>
+  return
+}
+
+// -----
+
+func.func @merge_splits_c2(%w: tensor<?x8x4x2xf32>, %o: tensor<?x8x4x32xf32>) {
+  // expected-error@below {{'qvl.merge_splits' op result 'tensor<?x64xf32>' must hold the heads of 'tensor<?x8x4x32xf32>' side by side}}
+  %a = qvl.merge_splits %w, %o : tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
 //===--- fused ---===//
 
 func.func @fused_linear_c1(%x: tensor<?x4xf32>, %w: tensor<3x5xf32>) {

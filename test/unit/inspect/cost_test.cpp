@@ -186,6 +186,7 @@ TEST(LaunchWork, FamiliesAreNamesWithoutSizes) {
   EXPECT_EQ(familyOf("attention_nx128"), "attention");
   EXPECT_EQ(familyOf("cached_attention_nx192"), "cached_attention");
   EXPECT_EQ(familyOf("sample_n"), "sample");
+  EXPECT_EQ(familyOf("cached_attention_splits_nx64x6x2"), "cached_attention_splits");
   EXPECT_EQ(familyOf("affine"), "affine");
 }
 
