@@ -17,8 +17,15 @@ Value word(ImplicitLocOpBuilder &b, int64_t value) {
   return arith::ConstantIntOp::create(b, b.getI32Type(), value);
 }
 
-Value isEqual(ImplicitLocOpBuilder &b, Value x, Value y) {
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
+Value isSet(ImplicitLocOpBuilder &b, Value bits) {
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits, word(b, 0));
+}
+
+Value penalize(ImplicitLocOpBuilder &b, Value logit, Value penalty) {
+  Value zero = constantFloat(b, b.getF32Type(), 0);
+  Value isNegative = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, logit, zero);
+  return arith::SelectOp::create(b, isNegative, arith::MulFOp::create(b, logit, penalty),
+                                 arith::DivFOp::create(b, logit, penalty));
 }
 
 /// All ones where the sign of an i32 is set, else zero.
@@ -50,6 +57,15 @@ Value SamplingRow::column(Value number, int64_t place) const {
   return sum(b, product(b, number, width), place);
 }
 
+/// A bit for each column of the unit that begins at `first`, from the lowest one on.
+Value SamplingRow::seenOf(Value first) const {
+  Type i32 = b.getI32Type();
+  Value bits = load(b, i32, elementPointer(b, i32, seen, quotient(b, first, qvlfmt::kSeenBits)));
+  Value place = arith::IndexCastOp::create(b, i32, remainder(b, first, qvlfmt::kSeenBits));
+  return arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, place),
+                               word(b, (int64_t{1} << width) - 1));
+}
+
 /// Few ids were seen: most units have nothing to divide.
 SmallVector<Value> SamplingRow::penalized(Value number) const {
   Type f32 = b.getF32Type();
@@ -59,29 +75,18 @@ SmallVector<Value> SamplingRow::penalized(Value number) const {
   SmallVector<Value> values;
   for (int64_t i = 0; i < width; ++i)
     values.push_back(vector::ExtractOp::create(b, unit, i));
-  Value bits = load(b, b.getI32Type(),
-                    elementPointer(b, b.getI32Type(), seen, quotient(b, first, qvlfmt::kSeenBits)));
-  Value place =
-      arith::IndexCastOp::create(b, b.getI32Type(), remainder(b, first, qvlfmt::kSeenBits));
-  bits = arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, place),
-                               word(b, (int64_t{1} << width) - 1));
-  Value isAnySeen = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits, word(b, 0));
-  auto chosen = scf::IfOp::create(b, SmallVector<Type>(width, f32), isAnySeen,
+  Value bits = seenOf(first);
+  auto chosen = scf::IfOp::create(b, SmallVector<Type>(width, f32), isSet(b, bits),
                                   /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(chosen.elseBlock());
   scf::YieldOp::create(b, values);
   b.setInsertionPointToStart(chosen.thenBlock());
-  Value penalty = setting(qvlfmt::kPenalty), zero = constantFloat(b, f32, 0);
+  Value penalty = setting(qvlfmt::kPenalty);
   for (int64_t i = 0; i < width; ++i) {
-    Value isSeen =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
-                              arith::AndIOp::create(b, bits, word(b, int64_t{1} << i)), word(b, 0));
-    Value isNegative = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, values[i], zero);
-    Value scaled =
-        arith::SelectOp::create(b, isNegative, arith::MulFOp::create(b, values[i], penalty),
-                                arith::DivFOp::create(b, values[i], penalty));
-    values[i] = arith::SelectOp::create(b, isSeen, scaled, values[i]);
+    Value bit = arith::AndIOp::create(b, bits, word(b, int64_t{1} << i));
+    values[i] =
+        arith::SelectOp::create(b, isSet(b, bit), penalize(b, values[i], penalty), values[i]);
   }
   scf::YieldOp::create(b, values);
   return {chosen.getResults().begin(), chosen.getResults().end()};

@@ -23,6 +23,8 @@ public:
   Value column(Value number, int64_t place) const;
 
 private:
+  Value seenOf(Value first) const;
+
   ImplicitLocOpBuilder &b;
   int64_t columns, width;
   Value logits, seen, settings; // of the row

@@ -226,6 +226,27 @@ TEST_F(CudaSampling, BringsBackLogitsWhereTheyAreKept) {
   EXPECT_EQ(logits[2] - logits[1], 1);
 }
 
+TEST_F(CudaSampling, KeepsTheOrderOfABatch) {
+  session = *Session::create(*module, *device, {.kvMemory = {}, .maxContext = {}, .sequences = 2});
+  const ProcessedRequest request = pictureRequest(4);
+  const std::int64_t features = *session->encodeMedia(request);
+  sequence.emplace(*session->newSequence(request, features));
+  step(4);
+  std::optional<SequenceState> other(*session->newSequence(request, features));
+  sequence.swap(other);
+  step(4);
+  sequence->append(11);
+  other->append(13);
+  const BatchItem items[] = {{.sequence = &*other, .rows = 1}, {.sequence = &*sequence, .rows = 1}};
+  const SamplingOperands operands[] = {sampler.operands(), sampler.operands()};
+  std::vector<std::int64_t> ids{1};
+  const std::uint64_t bytes = simulatedBytesToHost();
+  ASSERT_OK(session->sample(items, operands, ids, nullptr));
+  EXPECT_EQ(ids, (std::vector<std::int64_t>{1, 13, 11})) << "appended";
+  EXPECT_EQ(simulatedBytesToHost() - bytes, 8u);
+  EXPECT_EQ(other->pendingTokens(), 0);
+}
+
 TEST_F(CudaSampling, CanBeLeftToTheHost) {
   session =
       *Session::create(*module, *device,

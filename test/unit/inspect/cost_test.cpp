@@ -203,5 +203,43 @@ TEST(LaunchWork, CountsOperandsOnce) {
   EXPECT_EQ((*work)[0].blocks, 1);
 }
 
+/// A program decode of one launch of a kernel called sample_n.
+qvlfmt::ArtifactT choosingArtifact(bool samples) {
+  using qvlfmt::ElementType;
+  qvlfmt::ArtifactT artifact = qvlrt::test::testArtifact();
+  artifact.model->generation->do_sample = samples;
+  qvlfmt::TargetT &target = *artifact.targets[0];
+  qvlfmt::KernelT &kernel = *target.kernels[qvlrt::test::kAffine];
+  kernel.name = "sample_n";
+  kernel.buffer_count = kernel.scalar_count = 7;
+  target.programs.clear();
+  qvlrt::test::ProgramBuilder b("decode");
+  std::vector<std::uint32_t> operands = {b.argument("logits", ElementType::F32, {-1, 100}),
+                                         b.argument("seen", ElementType::I32, {-1, 4}),
+                                         b.argument("sampling", ElementType::F32, {-1, 5}),
+                                         b.argument("draws", ElementType::I64, {-1}),
+                                         b.argument("values", ElementType::F32, {-1, 1}),
+                                         b.argument("best", ElementType::I32, {-1, 1})};
+  const std::uint32_t rows = b.dim(0, 0);
+  operands.push_back(b.transient(ElementType::I32, {rows}, 0, 0));
+  const std::uint32_t ids = operands.back();
+  b.launch(qvlrt::test::kAffine, rows, std::move(operands), std::vector<std::uint32_t>(7, rows));
+  b.result("ids", ids);
+  target.programs.push_back(b.take());
+  return artifact;
+}
+
+TEST(LaunchWork, AGreedyChoiceDoesNotReadTheLogits) {
+  const double choice = 5 * 4 + 8 + 4 + 4 + 4; // settings, draw, best value and column, id
+  for (const bool samples : {false, true}) {
+    const auto module = qvlrt::test::openArtifact(choosingArtifact(samples));
+    const qvlfmt::Target &target = *module->artifact().targets()->Get(0);
+    const auto work =
+        launchWork(module->artifact(), target, *target.programs()->Get(0), Workload());
+    ASSERT_TRUE(work.ok()) << work.status();
+    EXPECT_EQ(work->front().bytes, choice + (samples ? 100 * 4 + 4 * 4 : 0));
+  }
+}
+
 } // namespace
 } // namespace qvlinspect
