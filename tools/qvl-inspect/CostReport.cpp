@@ -42,13 +42,17 @@ struct Prediction {
   double expected = 0;
 };
 
-Prediction predict(const GpuCard &card, const LaunchWork &work, bool tensor) {
+Prediction predict(const GpuCard &card, const LaunchWork &work, bool tensor, bool wide) {
+  constexpr double kTilesOfWideBlock = 2; // of the grid
+  wide &= card.wideShare > 0;
   const double peak = tensor ? card.tensorFlops : card.fmaFlops;
-  const double reached = tensor ? card.tensorShare * peak : kFmaShare * peak;
+  const double tensorShare = wide ? card.wideShare : card.tensorShare;
+  const double reached = tensor ? tensorShare * peak : kFmaShare * peak;
   const double memory = work.bytes / card.bytesPerSecond;
   // Blocks spread evenly: the fullest multiprocessor sets the time of arithmetic, and fewer blocks
   // than multiprocessors leave memory bandwidth unused.
-  const double blocks = std::max<double>(static_cast<double>(work.blocks), 1);
+  const double tiles = std::max<double>(static_cast<double>(work.blocks), 1);
+  const double blocks = wide ? std::ceil(tiles / kTilesOfWideBlock) : tiles;
   const double each = blocks / card.multiprocessors;
   const double compute = work.flops / reached * std::ceil(each) / each;
   return {.roofline = std::max(memory, work.flops / peak),
@@ -99,14 +103,21 @@ public:
   absl::StatusOr<std::string> programText(const qvlfmt::Program &program,
                                           std::optional<std::uint32_t> only) const;
   std::string kernelText(std::uint32_t number) const;
+  std::string wideText(const qvlfmt::WideForm &form) const;
 
 private:
   Row rowOf(const LaunchWork &work) const {
     Row row{.launches = 1, .bytes = work.bytes, .flops = work.flops, .times = {}};
     const bool tensor = viewOf(target.precision()) == "bf16";
     for (std::size_t i = 0; i < std::size(kCards); ++i)
-      row.times[i] = predict(kCards[i], work, tensor);
+      row.times[i] = predict(kCards[i], work, tensor, isWide(work));
     return row;
+  }
+  /// Whether a wide form runs the launch, where the card does.
+  bool isWide(const LaunchWork &work) const {
+    const auto *forms = target.kernels()->Get(work.kernel)->wide();
+    return countOf(forms) > 0 &&
+           static_cast<std::uint64_t>(work.blocks) >= forms->Get(0)->least_tiles();
   }
 
   const qvlrt::Module &module;
@@ -169,8 +180,21 @@ std::string Reporter::kernelText(std::uint32_t number) const {
         &text, "  %s: %d blocks a multiprocessor, %.0f%% of its threads\n", card.name, blocks,
         100.0 * static_cast<double>(blocks * facts.threads) / static_cast<double>(card.threads));
   }
-  return absl::StrCat(text, "  inner loop: ", mixText(facts.innerLoop), "\n",
-                      assembledText(assembled));
+  absl::StrAppend(&text, "  inner loop: ", mixText(facts.innerLoop), "\n",
+                  assembledText(assembled));
+  for (std::uint32_t i = 0; i < countOf(kernel.wide()); ++i)
+    text += wideText(*kernel.wide()->Get(i));
+  return text;
+}
+
+std::string Reporter::wideText(const qvlfmt::WideForm &form) const {
+  const std::string ptx = ptxOf(target, form.object(), viewOf(form.symbol()));
+  const PtxFacts facts = readPtx(ptx);
+  return absl::StrFormat("  from %u tiles on %s: %d threads and %u bytes of shared memory a block\n"
+                         "  inner loop: %s\n%s",
+                         form.least_tiles(), printable(form.symbol()), facts.threads,
+                         form.shared_bytes(), mixText(facts.innerLoop),
+                         assembledText(assemble(ptx)));
 }
 
 std::string assumptions() {
@@ -182,11 +206,13 @@ std::string assumptions() {
       "kernels.\n",
       100 * kBandwidthShare, 100 * kFmaShare, 1e6 * kLaunchGap);
   for (const GpuCard &card : kCards)
-    absl::StrAppendFormat(&text,
-                          "%s: %.0f TFLOP/s tensor (%.0f%% of it by mma.sync), %.1f FMA, "
-                          "%.0f GB/s, %d multiprocessors\n",
-                          card.name, card.tensorFlops / 1e12, 100 * card.tensorShare,
-                          card.fmaFlops / 1e12, card.bytesPerSecond / 1e9, card.multiprocessors);
+    absl::StrAppendFormat(
+        &text,
+        "%s: %.0f TFLOP/s tensor (%.0f%% of it by mma.sync%s), %.1f FMA, "
+        "%.0f GB/s, %d multiprocessors\n",
+        card.name, card.tensorFlops / 1e12, 100 * card.tensorShare,
+        card.wideShare > 0 ? absl::StrFormat(", %.0f%% by wide forms", 100 * card.wideShare) : "",
+        card.fmaFlops / 1e12, card.bytesPerSecond / 1e9, card.multiprocessors);
   return text;
 }
 
