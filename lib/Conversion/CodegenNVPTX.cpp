@@ -14,6 +14,31 @@ namespace qvl {
 
 namespace {
 
+qvlx::TensorMapAttr tensorMap(MLIRContext *context, const dialect::TensorMapShape &shape) {
+  auto sizes = llvm::map_to_vector(
+      shape.sizes, [](int64_t size) -> int64_t { return ShapedType::isDynamic(size) ? 0 : size; });
+  return qvlx::TensorMapAttr::get(context, shape.buffer, shape.element,
+                                  DenseI64ArrayAttr::get(context, sizes), shape.scalar,
+                                  DenseI64ArrayAttr::get(context, shape.box), shape.swizzleBytes);
+}
+
+SmallVector<Attribute> wideForms(ArrayRef<func::FuncOp> functions, const dialect::NVPTXChip &chip) {
+  SmallVector<Attribute> forms;
+  for (func::FuncOp function : functions) {
+    std::optional<dialect::WideForm> form = dialect::wideForm(function, chip);
+    if (!form)
+      continue;
+    MLIRContext *context = function.getContext();
+    auto maps = llvm::map_to_vector(
+        form->maps, [&](const auto &map) -> Attribute { return tensorMap(context, map); });
+    forms.push_back(
+        qvlx::WideFormAttr::get(context, FlatSymbolRefAttr::get(context, function.getSymName()),
+                                StringAttr::get(context, form->symbol), form->leastTiles,
+                                form->sharedBytes, ArrayAttr::get(context, maps)));
+  }
+  return forms;
+}
+
 struct CodegenNVPTX : impl::CodegenNVPTXPassBase<CodegenNVPTX> {
   using CodegenNVPTXPassBase::CodegenNVPTXPassBase;
 
@@ -56,7 +81,7 @@ struct CodegenNVPTX : impl::CodegenNVPTXPassBase<CodegenNVPTX> {
     FailureOr<std::string> text = dialect::compileNVPTX(functions, chip, {dumpDirectory});
     if (failed(text))
       return failure();
-    addObject(getOperation(), "cuda", chip.name, functions, *text);
+    addObject(getOperation(), "cuda", chip.name, functions, *text, wideForms(functions, chip));
     ++objects;
     return success();
   }

@@ -12,7 +12,7 @@ SmallVector<func::FuncOp> kernelFunctions(ModuleOp module) {
 }
 
 void addObject(ModuleOp module, StringRef target, StringRef featureSet,
-               ArrayRef<func::FuncOp> functions, StringRef code) {
+               ArrayRef<func::FuncOp> functions, StringRef code, ArrayRef<Attribute> wide) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   auto symbols = llvm::map_to_vector(functions, [&](func::FuncOp function) -> Attribute {
     return FlatSymbolRefAttr::get(module.getContext(), function.getSymName());
@@ -20,7 +20,8 @@ void addObject(ModuleOp module, StringRef target, StringRef featureSet,
   auto type = RankedTensorType::get({static_cast<int64_t>(code.size())}, builder.getI8Type());
   auto data = DenseElementsAttr::getFromRawBuffer(type, ArrayRef(code.data(), code.size()));
   qvlx::ObjectOp::create(builder, builder.getUnknownLoc(), (target + "." + featureSet).str(),
-                         featureSet, builder.getArrayAttr(symbols), data);
+                         featureSet, builder.getArrayAttr(symbols),
+                         wide.empty() ? ArrayAttr() : builder.getArrayAttr(wide), data);
 }
 
 } // namespace qvl

@@ -15,13 +15,17 @@ namespace {
 using qvlrt::countOf, qvlrt::viewOf;
 
 /// Seconds of one launch.
-Prediction predict(const GpuCard &card, const LaunchWork &work, bool tensor) {
+Prediction predict(const GpuCard &card, const LaunchWork &work, bool tensor, bool wide) {
+  constexpr double kTilesOfWideBlock = 2; // of the grid
+  wide &= card.wideShare > 0;
   const double peak = tensor ? card.tensorFlops : card.fmaFlops;
-  const double reached = tensor ? card.tensorShare * peak : kFmaShare * peak;
+  const double tensorShare = wide ? card.wideShare : card.tensorShare;
+  const double reached = tensor ? tensorShare * peak : kFmaShare * peak;
   const double memory = work.bytes / card.bytesPerSecond;
   // Blocks spread evenly: the fullest multiprocessor sets the time of arithmetic, and fewer blocks
   // than multiprocessors leave memory bandwidth unused.
-  const double blocks = std::max<double>(static_cast<double>(work.blocks), 1);
+  const double tiles = std::max<double>(static_cast<double>(work.blocks), 1);
+  const double blocks = wide ? std::ceil(tiles / kTilesOfWideBlock) : tiles;
   const double each = blocks / card.multiprocessors;
   const double compute = work.flops / reached * std::ceil(each) / each;
   return {.roofline = std::max(memory, work.flops / peak),
@@ -29,10 +33,18 @@ Prediction predict(const GpuCard &card, const LaunchWork &work, bool tensor) {
               std::max(memory / kBandwidthShare / std::min(1.0, each), compute) + kLaunchGap};
 }
 
-CostRow rowOf(const LaunchWork &work, bool tensor) {
+/// Whether a wide form runs the launch, where the card does.
+bool isWide(const qvlfmt::Target &target, const LaunchWork &work) {
+  const auto *forms = target.kernels()->Get(work.kernel)->wide();
+  return countOf(forms) > 0 &&
+         static_cast<std::uint64_t>(work.blocks) >= forms->Get(0)->least_tiles();
+}
+
+CostRow rowOf(const qvlfmt::Target &target, const LaunchWork &work) {
+  const bool tensor = viewOf(target.precision()) == "bf16", wide = isWide(target, work);
   CostRow row{.launches = 1, .bytes = work.bytes, .flops = work.flops, .times = {}};
   for (std::size_t i = 0; i < std::size(kCards); ++i)
-    row.times[i] = predict(kCards[i], work, tensor);
+    row.times[i] = predict(kCards[i], work, tensor, wide);
   return row;
 }
 
@@ -49,13 +61,12 @@ absl::StatusOr<ProgramCost> programCost(const qvlrt::Module &module, const qvlfm
                                         std::optional<std::uint32_t> only) {
   QVLRT_ASSIGN_OR_RETURN(const std::vector<LaunchWork> launches,
                          launchWork(module.artifact(), target, program, workload));
-  const bool tensor = viewOf(target.precision()) == "bf16";
   ProgramCost cost{.name = program.name()->str(), .rows = {}, .sum = {}};
   for (const LaunchWork &work : launches) {
     if (only && work.kernel != *only)
       continue;
     const std::string name = target.kernels()->Get(work.kernel)->name()->str();
-    const CostRow row = rowOf(work, tensor);
+    const CostRow row = rowOf(target, work);
     cost.rows[only ? name : familyOf(name)].add(row);
     cost.sum.add(row);
   }

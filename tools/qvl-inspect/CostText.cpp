@@ -40,11 +40,13 @@ std::string assumptions() {
       "kernels.\n",
       100 * kBandwidthShare, 100 * kFmaShare, 1e6 * kLaunchGap);
   for (const GpuCard &card : kCards)
-    absl::StrAppendFormat(&text,
-                          "%s: %.0f TFLOP/s tensor (%.0f%% of it by mma.sync), %.1f FMA, "
-                          "%.0f GB/s, %d multiprocessors\n",
-                          card.name, card.tensorFlops / 1e12, 100 * card.tensorShare,
-                          card.fmaFlops / 1e12, card.bytesPerSecond / 1e9, card.multiprocessors);
+    absl::StrAppendFormat(
+        &text,
+        "%s: %.0f TFLOP/s tensor (%.0f%% of it by mma.sync%s), %.1f FMA, "
+        "%.0f GB/s, %d multiprocessors\n",
+        card.name, card.tensorFlops / 1e12, 100 * card.tensorShare,
+        card.wideShare > 0 ? absl::StrFormat(", %.0f%% by wide forms", 100 * card.wideShare) : "",
+        card.fmaFlops / 1e12, card.bytesPerSecond / 1e9, card.multiprocessors);
   return text;
 }
 

@@ -81,6 +81,22 @@ Json cardJson(const KernelCode &code, const CardCode &card) {
   return json;
 }
 
+std::vector<CardCode> codeOnCards(const KernelCode &code, const std::string &ptx,
+                                  const Assembler &assembler) {
+  std::vector<CardCode> cards;
+  for (const GpuCard &card : kCards) {
+    const auto architecture = architectureOn(card, code.chip);
+    if (!architecture)
+      continue;
+    CardCode onCard{.card = &card,
+                    .architecture = *architecture,
+                    .assembled = assembler.assemble(ptx, *architecture)};
+    onCard.blocks = residentBlocks(onCard, code.sharedBytes, code.facts.threads);
+    cards.push_back(std::move(onCard));
+  }
+  return cards;
+}
+
 } // namespace
 
 std::optional<std::string> architectureOn(const GpuCard &card, const std::string &chip) {
@@ -93,25 +109,24 @@ std::optional<std::string> architectureOn(const GpuCard &card, const std::string
 
 KernelCost kernelCost(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,
                       const Assembler &assembler) {
-  KernelCost cost{.name = kernel.name()->str(),
-                  .sharedBytes = static_cast<std::uint32_t>(kernel.scratch_bytes()),
-                  .variants = {}};
-  for (std::uint32_t i = 0; i < countOf(kernel.variants()); ++i) {
-    const std::string ptx = ptxText(target, kernel, i);
-    KernelCode code{.chip = architectureOf(ptx), .facts = readPtx(ptx), .cards = {}};
+  KernelCost cost{.name = kernel.name()->str(), .variants = {}};
+  auto add = [&](KernelCode code, const std::string &ptx) {
+    code.chip = architectureOf(ptx);
     if (code.chip.empty()) // no PTX
-      continue;
-    for (const GpuCard &card : kCards) {
-      const auto architecture = architectureOn(card, code.chip);
-      if (!architecture)
-        continue;
-      CardCode onCard{.card = &card,
-                      .architecture = *architecture,
-                      .assembled = assembler.assemble(ptx, *architecture)};
-      onCard.blocks = residentBlocks(onCard, cost.sharedBytes, code.facts.threads);
-      code.cards.push_back(std::move(onCard));
-    }
+      return;
+    code.facts = readPtx(ptx);
+    code.cards = codeOnCards(code, ptx, assembler);
     cost.variants.push_back(std::move(code));
+  };
+  for (std::uint32_t i = 0; i < countOf(kernel.variants()); ++i)
+    add({.symbol = cost.name, .sharedBytes = static_cast<std::uint32_t>(kernel.scratch_bytes())},
+        ptxText(target, kernel, i));
+  for (std::uint32_t i = 0; i < countOf(kernel.wide()); ++i) {
+    const qvlfmt::WideForm &form = *kernel.wide()->Get(i);
+    add({.symbol = form.symbol()->str(),
+         .leastTiles = form.least_tiles(),
+         .sharedBytes = form.shared_bytes()},
+        ptxOf(target, form.object(), viewOf(form.symbol())));
   }
   return cost;
 }
@@ -119,9 +134,11 @@ KernelCost kernelCost(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel
 std::string textOf(const KernelCost &cost) {
   std::string text;
   for (const KernelCode &code : cost.variants) {
-    absl::StrAppendFormat(&text,
-                          "\nkernel %s for %s: %d threads and %u bytes of shared memory a block\n",
-                          printable(cost.name), code.chip, code.facts.threads, cost.sharedBytes);
+    absl::StrAppendFormat(
+        &text, "\nkernel %s for %s%s: %d threads and %u bytes of shared memory a block\n",
+        printable(code.symbol), code.chip,
+        code.leastTiles > 0 ? absl::StrCat(" from ", code.leastTiles, " tiles on") : "",
+        code.facts.threads, code.sharedBytes);
     absl::StrAppend(&text, "  inner loop of the PTX: ", mixText(code.facts.innerLoop), "\n");
     for (const CardCode &card : code.cards)
       absl::StrAppendFormat(&text,
@@ -138,14 +155,15 @@ Json jsonOf(const KernelCost &cost) {
     Json cards = Json::array();
     for (const CardCode &card : code.cards)
       cards.push_back(cardJson(code, card));
-    variants.push_back({{"chip", code.chip},
+    variants.push_back({{"symbol", printable(code.symbol)},
+                        {"chip", code.chip},
+                        {"least_tiles", code.leastTiles},
+                        {"shared_bytes", code.sharedBytes},
                         {"threads", code.facts.threads},
                         {"ptx_inner_loop", mixJson(code.facts.innerLoop)},
                         {"cards", std::move(cards)}});
   }
-  return {{"name", printable(cost.name)},
-          {"shared_bytes", cost.sharedBytes},
-          {"variants", std::move(variants)}};
+  return {{"name", printable(cost.name)}, {"variants", std::move(variants)}};
 }
 
 } // namespace qvlinspect

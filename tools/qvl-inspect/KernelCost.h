@@ -24,17 +24,19 @@ struct CardCode {
   std::int64_t blocks = 0;
 };
 
-/// One variant of a kernel that is there as PTX, and the cards that take it.
+/// One variant or wide form of a kernel that is there as PTX, and the cards that take it.
 struct KernelCode {
+  std::string symbol;
   std::string chip;
+  std::uint32_t leastTiles = 0;  // of a grid that a wide form is for
+  std::uint32_t sharedBytes = 0; // a block
   PtxFacts facts;
   std::vector<CardCode> cards;
 };
 
 struct KernelCost {
   std::string name;
-  std::uint32_t sharedBytes = 0; // a block
-  std::vector<KernelCode> variants;
+  std::vector<KernelCode> variants; // then the wide forms
 };
 
 KernelCost kernelCost(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,

@@ -71,11 +71,14 @@ std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,
                     std::uint32_t variant) {
   if (viewOf(target.name()) != "cuda" || countOf(kernel.variants()) <= variant)
     return "";
-  const auto *bytes = target.objects()->Get(kernel.variants()->Get(variant)->object())->bytes();
-  if (!bytes)
-    return "";
-  return extractKernel({reinterpret_cast<const char *>(bytes->data()), bytes->size()},
-                       viewOf(kernel.name()));
+  return ptxOf(target, kernel.variants()->Get(variant)->object(), viewOf(kernel.name()));
+}
+
+std::string ptxOf(const qvlfmt::Target &target, std::uint32_t object, std::string_view symbol) {
+  const auto *bytes = target.objects()->Get(object)->bytes();
+  return bytes
+             ? extractKernel({reinterpret_cast<const char *>(bytes->data()), bytes->size()}, symbol)
+             : "";
 }
 
 std::string kernelText(const qvlfmt::Target &target, std::uint32_t number,
@@ -88,6 +91,13 @@ std::string kernelText(const qvlfmt::Target &target, std::uint32_t number,
       printable(kernel.name()), printable(target.name()), kernel.buffer_count(),
       kernel.scalar_count(), kernel.scratch_bytes(), cpu ? "worker" : "block",
       absl::StrJoin(featureSets(target, kernel), ", "));
+  for (std::uint32_t i = 0; i < countOf(kernel.wide()); ++i) {
+    const qvlfmt::WideForm &form = *kernel.wide()->Get(i);
+    absl::StrAppendFormat(&text, "  wide form  %s of %s from %u tiles on, %u bytes a block\n",
+                          printable(form.symbol()),
+                          printable(target.objects()->Get(form.object())->feature_set()),
+                          form.least_tiles(), form.shared_bytes());
+  }
   const std::string chosen = chosenSet(target, kernel, features);
   if (cpu) // a GPU is not asked
     absl::StrAppend(&text, "  runs here  ", chosen.empty() ? "no" : chosen, "\n");

@@ -38,6 +38,9 @@ std::vector<std::string> chosenSets(const qvlfmt::Target &target, qvlrt::CpuFeat
 std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,
                     std::uint32_t variant = 0);
 
+/// The same of a function of an object.
+std::string ptxOf(const qvlfmt::Target &target, std::uint32_t object, std::string_view symbol);
+
 /// Facts of one kernel, as lines and as an object; with its PTX where it has some.
 std::string kernelText(const qvlfmt::Target &target, std::uint32_t kernel,
                        qvlrt::CpuFeatures features);

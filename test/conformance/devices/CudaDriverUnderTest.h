@@ -20,6 +20,11 @@ absl::StatusOr<std::unique_ptr<Device>> openRealDevice();
 /// The test kernels in the form that a GPU loads.
 std::unique_ptr<qvlfmt::TargetT> cudaKernels();
 
+/// The same with code for sm_90a, in which launches of "affine" on kWideTiles rows or more, of
+/// eight f32 each, run a wide form with a tensor map of its input.
+std::unique_ptr<qvlfmt::TargetT> wideCudaKernels();
+inline constexpr std::int64_t kWideTiles = 6;
+
 /// The test artifact with the programs of its target "cpu" for the target "cuda" too.
 qvlfmt::ArtifactT twoTargetArtifact();
 

@@ -84,8 +84,8 @@ absl::StatusOr<CUmodule> CudaKernels::loadObject(std::uint32_t number) {
                                    log.data()));
 }
 
-absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
-                                                   const ComputeCapability &capability) {
+absl::StatusOr<std::uint32_t> CudaKernels::chooseObject(const qvlfmt::Kernel &kernel,
+                                                        const ComputeCapability &capability) {
   std::string refusal; // what the driver says of code that is for this GPU
   for (const qvlfmt::KernelVariant *variant : *kernel.variants()) {
     const std::uint32_t number = variant->object();
@@ -104,7 +104,7 @@ absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
       known = modules.emplace(number, loaded.ok() ? *loaded : nullptr).first;
     }
     if (known->second)
-      return known->second;
+      return number;
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "kernel ", kernel.name()->c_str(), " has no code for this GPU of sm_", capability.number(),
@@ -112,35 +112,47 @@ absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
       refusal.empty() ? "; compile it with --target=cuda:sm_80 or use --device=cpu" : ""));
 }
 
-absl::Status CudaKernels::prepare(Entry &entry, const qvlfmt::Kernel &kernel,
-                                  const ComputeCapability &capability) const {
+absl::StatusOr<CudaKernels::Function>
+CudaKernels::loadFunction(CUmodule module, const char *symbol, std::uint64_t shared,
+                          const ComputeCapability &capability) const {
   constexpr unsigned kSharedWithoutOptIn = 48 << 10;
+  Function function;
+  absl::Status status = driver.cuModuleGetFunction(&function.function, module, symbol);
+  if (absl::IsInvalidArgument(status))
+    return absl::InvalidArgumentError(absl::StrCat("the code lacks the kernel ", symbol, " (",
+                                                   status.message(),
+                                                   "); compile the checkpoint again"));
+  QVLRT_RETURN_IF_ERROR(status);
   int threads = 0;
-  QVLRT_RETURN_IF_ERROR(
-      driver.cuFuncGetAttribute(&threads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, entry.function));
-  entry.threads = static_cast<unsigned>(threads);
-  if (kernel.scratch_bytes() > static_cast<std::uint64_t>(capability.maxShared))
-    return absl::InvalidArgumentError(
-        absl::StrCat("kernel ", kernel.name()->c_str(), " needs ", kernel.scratch_bytes(),
-                     " bytes of shared memory, the GPU has ", capability.maxShared));
-  entry.sharedBytes = static_cast<unsigned>(kernel.scratch_bytes());
-  if (entry.sharedBytes <= kSharedWithoutOptIn)
-    return absl::OkStatus();
-  return driver.cuFuncSetAttribute(entry.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                                   static_cast<int>(entry.sharedBytes));
+  QVLRT_RETURN_IF_ERROR(driver.cuFuncGetAttribute(&threads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK,
+                                                  function.function));
+  function.threads = static_cast<unsigned>(threads);
+  if (shared > static_cast<std::uint64_t>(capability.maxShared))
+    return absl::InvalidArgumentError(absl::StrCat("kernel ", symbol, " needs ", shared,
+                                                   " bytes of shared memory, the GPU has ",
+                                                   capability.maxShared));
+  function.sharedBytes = static_cast<unsigned>(shared);
+  if (function.sharedBytes > kSharedWithoutOptIn)
+    QVLRT_RETURN_IF_ERROR(driver.cuFuncSetAttribute(function.function,
+                                                    CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                                    static_cast<int>(function.sharedBytes)));
+  return function;
 }
 
 absl::Status CudaKernels::loadEntry(const qvlfmt::Kernel &kernel,
                                     const ComputeCapability &capability) {
-  QVLRT_ASSIGN_OR_RETURN(CUmodule module, chooseModule(kernel, capability));
+  QVLRT_ASSIGN_OR_RETURN(const std::uint32_t object, chooseObject(kernel, capability));
+  CUmodule module = modules.at(object);
   Entry entry;
-  absl::Status status = driver.cuModuleGetFunction(&entry.function, module, kernel.name()->c_str());
-  if (absl::IsInvalidArgument(status))
-    return absl::InvalidArgumentError(absl::StrCat("the code lacks the kernel ",
-                                                   kernel.name()->c_str(), " (", status.message(),
-                                                   "); compile the checkpoint again"));
-  QVLRT_RETURN_IF_ERROR(status);
-  QVLRT_RETURN_IF_ERROR(prepare(entry, kernel, capability));
+  QVLRT_ASSIGN_OR_RETURN(entry.narrow, loadFunction(module, kernel.name()->c_str(),
+                                                    kernel.scratch_bytes(), capability));
+  if (kernel.wide())
+    for (const qvlfmt::WideForm *form : *kernel.wide())
+      if (form->object() == object) {
+        QVLRT_ASSIGN_OR_RETURN(entry.wide, loadFunction(module, form->symbol()->c_str(),
+                                                        form->shared_bytes(), capability));
+        entry.wideForm = form;
+      }
   entries.push_back(entry);
   return absl::OkStatus();
 }

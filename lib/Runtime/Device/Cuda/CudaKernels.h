@@ -20,10 +20,18 @@ struct ComputeCapability {
 /// Modules and functions. Their context is current when it is made, used and destroyed.
 class CudaKernels final : public LoadedKernels {
 public:
-  struct Entry {
+  struct Function {
     CUfunction function = nullptr;
     unsigned threads = 1;     // of a block
     unsigned sharedBytes = 0; // dynamic, of a block
+  };
+  struct Entry {
+    Function narrow, wide;
+    const qvlfmt::WideForm *wideForm = nullptr; // of the loaded variant; none: there is no `wide`
+
+    bool isWide(std::int64_t tiles) const {
+      return wideForm && static_cast<std::uint64_t>(tiles) >= wideForm->least_tiles();
+    }
   };
 
   /// Loads the first variant of each kernel that the GPU runs. An object is PTX text or a cubin;
@@ -44,10 +52,11 @@ private:
       : driver(driver), context(context), code(target) {}
   absl::Status loadEntry(const qvlfmt::Kernel &kernel, const ComputeCapability &capability);
   absl::StatusOr<CUmodule> loadObject(std::uint32_t number);
-  absl::StatusOr<CUmodule> chooseModule(const qvlfmt::Kernel &kernel,
-                                        const ComputeCapability &capability);
-  absl::Status prepare(Entry &entry, const qvlfmt::Kernel &kernel,
-                       const ComputeCapability &capability) const;
+  /// The number of the object of the variant to use, which is loaded then.
+  absl::StatusOr<std::uint32_t> chooseObject(const qvlfmt::Kernel &kernel,
+                                             const ComputeCapability &capability);
+  absl::StatusOr<Function> loadFunction(CUmodule module, const char *symbol, std::uint64_t shared,
+                                        const ComputeCapability &capability) const;
   std::string offeredTargets() const;
 
   const Driver &driver;
