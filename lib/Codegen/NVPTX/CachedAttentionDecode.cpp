@@ -84,7 +84,7 @@ DecodeAttentionEmitter::DecodeAttentionEmitter(func::FuncOp kernel, const Cached
   firstHead = product(b, headTile, memory.heads);
   queryOffset = product(b, sum(b, product(b, row, heads), firstHead), memory.headDim);
   splitOffset = sum(b, product(b, sum(b, product(b, row, splits), split), heads), firstHead);
-  if (warp.registers() <= kRegistersOfTwo)
+  if (splits > 1 && warp.registers() <= kRegistersOfTwo) // otherwise there are not two to hold
     frame.function()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(2));
 }
 

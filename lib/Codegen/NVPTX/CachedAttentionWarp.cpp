@@ -9,6 +9,7 @@ namespace mlir::qvl {
 namespace {
 
 constexpr int64_t kOutputs = 32; // of a lane, if pieces of values can be as small as that takes
+constexpr int64_t kMostRegisters = 192; // for state, keys and values, of 255
 constexpr int64_t kWarpKeys = DecodeMemory::kWarpKeys;
 constexpr int64_t kKeyLanes = kWarpLanes / kWarpKeys; // lanes that share a key
 
@@ -49,8 +50,12 @@ void DecodeWarp::reset() {
 /// differently.
 void DecodeWarp::addKeys(const KeysInMemory &keys, Value count) {
   Value last = difference(b, count, constantIndex(b, 1));
-  SmallVector<Value> key = loadKey(keys, last), values = loadValues(keys, last);
+  SmallVector<Value> key = loadKey(keys, last), values;
+  if (registers() <= kMostRegisters)
+    values = loadValues(keys, last);
   SmallVector<Value> probabilities = scores(key);
+  if (values.empty()) // Registers of the key are free by now.
+    values = loadValues(keys, last);
   joinScores(probabilities, count);
   storeProbabilities(probabilities);
   synchronizeWarp(b);
