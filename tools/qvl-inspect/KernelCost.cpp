@@ -14,7 +14,7 @@
 namespace qvlinspect {
 namespace {
 
-using qvlrt::countOf;
+using qvlrt::countOf, qvlrt::viewOf;
 using Json = nlohmann::ordered_json;
 
 std::int64_t residentBlocks(const CardCode &code, std::uint32_t sharedBytes, std::int64_t threads) {
@@ -124,8 +124,8 @@ KernelCost kernelCost(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel
   for (std::uint32_t i = 0; i < countOf(kernel.wide()); ++i) {
     const qvlfmt::WideForm &form = *kernel.wide()->Get(i);
     add({.symbol = form.symbol()->str(),
-         .leastTiles = form.least_tiles(),
-         .sharedBytes = form.shared_bytes()},
+         .leastTiles = static_cast<std::uint32_t>(form.least_tiles()),
+         .sharedBytes = static_cast<std::uint32_t>(form.shared_bytes())},
         ptxOf(target, form.object(), viewOf(form.symbol())));
   }
   return cost;
