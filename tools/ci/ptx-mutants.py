@@ -41,6 +41,7 @@ FOLDERS = [PTX / name for name in ("corpus", "nvcc", "kernels")]
 EMITTED = PTX / "emitted"
 MODES = ("late", "early")
 SEEDS = (1, 2, 3)  # of the other orders
+ASYNCHRONOUS = re.compile(r"cp\.async|cp\.reduce|mbarrier|wgmma|barrier\.cluster")
 EXTRA_INSTRUCTIONS = 10000
 
 
@@ -169,12 +170,26 @@ class Runner:
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "mutant.ptx"
             file.write_text(trial.mutant.apply(trial.cases[0].file.read_text()))
-            def first(runs):
-                return next(filter(None, (self.run(case, file, *run) for run in runs for case in trial.cases)), None)
-            found = {mode: first([(mode, 0)]) for mode in MODES}
-            if orders and trial.mutant.class_ != "bounds" and not any(found.values()):
-                found["orders"] = first([(mode, seed) for seed in SEEDS for mode in MODES])
+            is_bound = trial.mutant.class_ == "bounds"
+            found = {}
+            found["late"], case = self.first(trial.cases, file, [("late", 0)])
+            others = [other for other in trial.cases if other is not case]
+            if not ASYNCHRONOUS.search(file.read_text()):
+                found["early"] = found["late"]  # the modes are one
+            else:
+                # What a bound without effect computes does not depend on the mode: one case of it is enough.
+                found["early"], _ = self.first([case, *([] if is_bound and not found["late"] else others)], file, [("early", 0)])
+            if orders and not is_bound and not any(found.values()):
+                found["orders"], _ = self.first(trial.cases, file, [(mode, seed) for seed in SEEDS for mode in MODES])
         return found
+
+    def first(self, cases, file, runs):
+        """The first finding of the runs, and its case; without one the first case."""
+        for mode, seed in runs:
+            for case in cases:
+                if found := self.run(case, file, mode, seed):
+                    return found, case
+        return None, cases[0]
 
 
 def read_undetected(path):

@@ -111,16 +111,14 @@ def cached(name, program, kv_heads, group, head_dim, element, cache_element, cal
 
 
 def entries():
-    ragged = [(0, 0, 16, 17, 81, 150, 150), (0, 68, 73), (0, 92), (0, 11, 39, 119)]
+    ragged = [(0, 0, 16, 17, 81, 150, 150), (0, 68, 73), (0, 92), (0, 11, 39, 119), (0, 150), (0, 180)]
     yield segments("mma", 1, 32, "bf16", ragged)
-    yield segments("mma_odd", 2, 18, "bf16", ragged)
     yield segments("fma", 1, 32, "f32", ragged)
-    ragged = [((60, 70), (0, 1), (40, 64), (128, 131)), ((0, 19),), ((30, 35), (0, 43)), ((64, 65),)]
+    ragged = [((60, 70), (0, 1), (40, 64), (128, 131)), ((0, 19),), ((30, 35), (0, 43)), ((64, 65),), ((150, 171),)]
     yield cached("prefill_mma", "prefill", 2, 3, 32, "bf16", "bf16", ragged)
-    yield cached("prefill_mma_odd", "prefill", 1, 5, 18, "bf16", "bf16", ragged)
     yield cached("prefill_fma", "prefill", 2, 3, 32, "f32", "f32", ragged)
     yield cached("prefill_fma_mixed", "prefill", 1, 5, 16, "f32", "bf16", ragged)
-    one_each = [((139, 140), (0, 1), (63, 64), (300, 301)), ((30, 31),), ((511, 512), (64, 65))]
+    one_each = [((139, 140), (0, 1), (63, 64), (300, 301)), ((30, 31),), ((599, 600), (64, 65)), ((511, 512), (512, 513), (96, 97))]
     yield cached("decode_bf16", "decode", 1, 7, 32, "bf16", "bf16", one_each)
     yield cached("decode_f32", "decode", 2, 3, 32, "f32", "f32", one_each)
     yield cached("decode_mixed", "decode", 1, 8, 18, "bf16", "f32", one_each)

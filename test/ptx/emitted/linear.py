@@ -6,8 +6,8 @@ In every other call odd rows and the columns of the second panel on are NaN: wha
 """
 import numpy as np
 
-from cases import Expected
-from program import Call, Entry
+from cases import Expected, from_bf16
+from program import UNWRITTEN, Call, Entry
 
 BIAS = """
   ^bb0(%sum: f32, %bias: f32, %residual: f32):
@@ -31,8 +31,11 @@ EXACT = 2.0**-60  # equal, where a NaN is a NaN whatever its bits
 # A lane of a tile of 64 rows has four rows, eight apart, and copies two, 32 apart. Of 128 rows it has eight so, or (wgmma) every second
 # pair from a multiple of eight on. Few rows are up to eight a tile.
 TILE, FEW = (68, 76, 84, 92, 100), (9, 5, 3)
-LARGE_TILE = tuple(range(4, 128, 16)) + tuple(range(12, 128, 16))
-WARPGROUP_TILE = LARGE_TILE + tuple(rows + 1 for rows in LARGE_TILE)
+FMA_TILE = TILE + (116,)  # four rows, 16 apart
+# The first block is enough for rows: LARGE_COLUMNS is what it computes.
+LARGE_COLUMNS = 128
+LARGE_TILE = (124, 92, *range(4, 64, 8))
+WARPGROUP_TILE = tuple(rows + odd for odd in (0, 1) for rows in range(4, 128, 8))
 
 
 def whole(random, *shape):
@@ -42,6 +45,14 @@ def whole(random, *shape):
 def groups_of(index, group):
     """The row that each row of a permutation of groups stands for."""
     return (index[:, None] * group + np.arange(group)).reshape(-1)
+
+
+def first_block(number, want, columns):
+    """In all calls but the first, one block computes the first columns, and the others stay as they were."""
+    if not columns or not number:
+        return want, 0
+    want[:, columns:] = from_bf16(np.full(1, UNWRITTEN * 0x0101, np.uint16))
+    return want, 1
 
 
 def poisoned(x, w):
@@ -83,7 +94,7 @@ qvl.parameter @w : {w_type} encoding({encoding})
 """
 
 
-def biased(name, rows, columns, depth, element, program="prefill", weight=None, chip="sm_80", group=0):
+def biased(name, rows, columns, depth, element, program="prefill", weight=None, chip="sm_80", group=0, block_columns=0):
     """x W^T + bias + residual, once for each number of rows; with `group`, rows are read through a permutation of groups."""
     def call(number, rows):
         random = np.random.default_rng(rows * depth)
@@ -92,13 +103,14 @@ def biased(name, rows, columns, depth, element, program="prefill", weight=None, 
             x, w = poisoned(x, w)
         index = random.permutation(rows // group) if group else np.arange(rows)
         operands = {"x": x, "w": w, "b": b, "r": r} | ({"i": index} if group else {})
-        return Call(operands, {"alloc0": Expected(x[groups_of(index, group or 1)] @ w.T + b + r, relative=EXACT)})
+        want, blocks = first_block(number, x[groups_of(index, group or 1)] @ w.T + b + r, block_columns)
+        return Call(operands, {"alloc0": Expected(want, relative=EXACT)}, blocks)
 
     text = biased_text(program, columns, depth, element, weight or element, group)
     return Entry(f"linear_{name}", text, [call(*item) for item in enumerate(rows)], chip)
 
 
-def gated(name, rows, columns, depth, element, program="prefill", weight=None, chip="sm_80"):
+def gated(name, rows, columns, depth, element, program="prefill", weight=None):
     """silu(x G^T) * (x U^T), the weights in one parameter whose panels hold them in turns."""
     def call(number, rows):
         random = np.random.default_rng(rows * depth + 1)
@@ -111,7 +123,7 @@ def gated(name, rows, columns, depth, element, program="prefill", weight=None, c
         return Call({"x": x, "w": w}, {"alloc0": Expected(gate / (1 + np.exp(-gate)) * up, relative=rounding, absolute=2.0**-100)})
 
     text = gated_text(program, columns, depth, element, weight or element)
-    return Entry(f"gated_{name}", text, [call(*item) for item in enumerate(rows)], chip)
+    return Entry(f"gated_{name}", text, [call(*item) for item in enumerate(rows)])
 
 
 def entries():
@@ -119,16 +131,14 @@ def entries():
     yield biased("mma", TILE, 40, 168, "bf16", group=4)
     yield biased("mma_words", odd_tile, 36, 166, "bf16")  # rows of x in units of 4 bytes
     yield biased("mma_odd", odd_tile, 33, 165, "bf16")  # and through registers
-    yield biased("mma_large", LARGE_TILE, 1032, 168, "bf16")
-    yield biased("wgmma", WARPGROUP_TILE, 1032, 168, "bf16", chip="sm_90a", group=1)
-    yield biased("fma", TILE, 40, 100, "f32", group=2)
-    yield biased("fma_odd", odd_tile, 33, 101, "f32", weight="bf16")
+    yield biased("mma_large", LARGE_TILE, 1032, 168, "bf16", block_columns=LARGE_COLUMNS)
+    yield biased("wgmma", WARPGROUP_TILE, 1032, 168, "bf16", chip="sm_90a", group=1, block_columns=LARGE_COLUMNS)
+    yield biased("fma", FMA_TILE, 40, 100, "f32", group=2)
     yield biased("few_mma", FEW, 40, 592, "bf16", program="decode")
     yield biased("few_mma_odd", FEW, 33, 591, "bf16", program="decode")
     yield biased("few_fma", FEW, 40, 300, "f32", program="decode")
     yield biased("few_fma_odd", FEW, 33, 301, "f32", program="decode", weight="bf16")
     yield gated("mma", odd_tile, 40, 168, "bf16")
-    yield gated("wgmma", WARPGROUP_TILE, 520, 168, "bf16", chip="sm_90a")
-    yield gated("fma", odd_tile, 40, 100, "f32")
+    yield gated("fma", [rows - 3 for rows in FMA_TILE], 40, 100, "f32")
     yield gated("few_mma", FEW, 40, 592, "bf16", program="decode")
     yield gated("few_fma", FEW, 40, 300, "f32", program="decode", weight="bf16")

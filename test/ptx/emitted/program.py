@@ -15,7 +15,7 @@ from cases import Buffer, Case, Expected, to_bf16
 
 PASSES = ["--qvl-assign-encodings", "--qvl-outline-kernels=target=cuda", "--canonicalize", "--cse"]
 DTYPES = {"f32": np.float32, "bf16": np.uint16, "i32": np.int32, "i64": np.int64}
-UNWRITTEN = 0xFF  # the bytes of a result before the launch: NaN
+UNWRITTEN = 0xA5  # the bytes of a result before the launch, a number that no kernel gives
 
 
 class Call(NamedTuple):
@@ -28,6 +28,7 @@ class Call(NamedTuple):
     """
     operands: dict
     expected: dict
+    blocks: int = 0  # of each launch, from the first on; 0: all
 
 
 class Entry(NamedTuple):
@@ -181,7 +182,7 @@ def cases_of_call(entry, call, folder):
             if memory.name in call.expected and memory.name not in written:
                 expected[index] = shaped(call.expected[memory.name], memory)
                 written[memory.name] = result_memory(expected[index])
-        yield Case(f"emitted/{entry.name}/{launch.kernel}", file, launch.kernel, (launch.grid,), (int(threads),),
+        yield Case(f"emitted/{entry.name}/{launch.kernel}", file, launch.kernel, (call.blocks or launch.grid,), (int(threads),),
                    arguments + [f"u64:{scalar}" for scalar in launch.scalars], expected, int(shared))
 
 

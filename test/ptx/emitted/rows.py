@@ -94,14 +94,14 @@ def merge_features(name, columns):
 
 def regroup(name, inverse):
     random = np.random.default_rng(5)
-    index, x = random.permutation(3), uniform(random, 12, 2, 20)
-    read = (index[:, None] * 4 + np.arange(4)).reshape(-1)
+    index, x = random.permutation(3), uniform(random, 6, 2, 20)
+    read = (index[:, None] * 2 + np.arange(2)).reshape(-1)
     want = np.empty_like(x)
     want[read if inverse else slice(None)] = x if inverse else x[read]
     type_ = "tensor<?x2x20xf32>"
-    body = f"  %z = qvl.regroup %x, %i preserving(%s) {{group = 4 : i64{', inverse' if inverse else ''}}} : {type_}, tensor<?xi32>, tensor<?xi32>"
+    body = f"  %z = qvl.regroup %x, %i preserving(%s) {{group = 2 : i64{', inverse' if inverse else ''}}} : {type_}, tensor<?xi32>, tensor<?xi32>"
     return entry(name, [("x", type_), ("i", "tensor<?xi32>"), ("s", "tensor<?xi32>")], body, type_,
-                 {"x": x, "i": index, "s": np.array([0, 12])}, {"alloc0": Expected(want)})
+                 {"x": x, "i": index, "s": np.array([0, 6])}, {"alloc0": Expected(want)})
 
 
 def split_heads(name):
@@ -114,14 +114,14 @@ def split_heads(name):
 
 def rope_table(name):
     random = np.random.default_rng(8)
-    positions, sections, index = random.integers(0, 1000, (2, 8)), (5, 5), random.permutation(2)
+    positions, sections, index = random.integers(0, 1000, (2, 6)), (5, 5), random.permutation(3)
     powers = np.power(1e4, (np.arange(5, dtype=np.float32) / np.float32(5)).astype(np.float64))
     inverse = np.float32(1) / powers.astype(np.float32)  # each step in f32
     angles = np.concatenate([np.float32(positions[axis])[:, None] * inverse for axis in range(2)], axis=1)
-    angles = angles[(index[:, None] * 4 + np.arange(4)).reshape(-1)].astype(np.float64)
+    angles = angles[(index[:, None] * 2 + np.arange(2)).reshape(-1)].astype(np.float64)
     table = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     result = "tensor<?x10x2xf32>"
-    body = (f"  %z = qvl.rope_table %p rows(%i group 4 : tensor<?xi32>) {{theta = 1.0e4 : f64, sections = array<i64: {sections[0]}, "
+    body = (f"  %z = qvl.rope_table %p rows(%i group 2 : tensor<?xi32>) {{theta = 1.0e4 : f64, sections = array<i64: {sections[0]}, "
             f"{sections[1]}>, frequencies = #qvl.frequencies<per_axis>}} : tensor<2x?xi32> -> {result}")
     # Angles are f32 in both; sine and cosine are rounded once from f64.
     return entry(name, [("p", "tensor<2x?xi32>"), ("i", "tensor<?xi32>")], body, result, {"p": positions, "i": index},
