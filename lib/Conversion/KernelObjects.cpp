@@ -12,15 +12,16 @@ SmallVector<func::FuncOp> kernelFunctions(ModuleOp module) {
 }
 
 void addObject(ModuleOp module, StringRef target, StringRef featureSet,
-               ArrayRef<func::FuncOp> functions, StringRef code) {
+               ArrayRef<func::FuncOp> functions, StringRef code, StringRef kind) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   auto symbols = llvm::map_to_vector(functions, [&](func::FuncOp function) -> Attribute {
     return FlatSymbolRefAttr::get(module.getContext(), function.getSymName());
   });
   auto type = RankedTensorType::get({static_cast<int64_t>(code.size())}, builder.getI8Type());
   auto data = DenseElementsAttr::getFromRawBuffer(type, ArrayRef(code.data(), code.size()));
-  qvlx::ObjectOp::create(builder, builder.getUnknownLoc(), (target + "." + featureSet).str(),
-                         featureSet, builder.getArrayAttr(symbols), data);
+  std::string name = (target + "." + featureSet + (kind.empty() ? "" : ".") + kind).str();
+  qvlx::ObjectOp::create(builder, builder.getUnknownLoc(), name, featureSet,
+                         builder.getArrayAttr(symbols), data);
 }
 
 } // namespace qvl
