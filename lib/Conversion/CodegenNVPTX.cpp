@@ -54,8 +54,21 @@ struct CodegenNVPTX : impl::CodegenNVPTXPassBase<CodegenNVPTX> {
       return signalPassFailure();
     if (functions.empty())
       return;
-    for (const dialect::NVPTXChip &chip : *chosen)
-      if (failed(compile(chip, functions)))
+    std::vector<std::string> texts; // of the chosen chips
+    for (const dialect::NVPTXChip &chip : *chosen) {
+      FailureOr<std::string> text = dialect::compileNVPTX(functions, chip, {dumpDirectory});
+      if (failed(text))
+        return signalPassFailure();
+      addObject(getOperation(), functions,
+                {.target = "cuda",
+                 .featureSet = chip.name,
+                 .bytes = *text,
+                 .wide = wideForms(functions, chip)});
+      texts.push_back(std::move(*text));
+      ++objects;
+    }
+    for (const std::string &architecture : cubins)
+      if (failed(assemble(architecture, *chosen, texts, functions)))
         return signalPassFailure();
     for (func::FuncOp function : functions)
       function.erase();
@@ -77,13 +90,28 @@ struct CodegenNVPTX : impl::CodegenNVPTXPassBase<CodegenNVPTX> {
     return chosen;
   }
 
-  LogicalResult compile(const dialect::NVPTXChip &chip, ArrayRef<func::FuncOp> functions) {
-    FailureOr<std::string> text = dialect::compileNVPTX(functions, chip, {dumpDirectory});
-    if (failed(text))
-      return failure();
-    addObject(getOperation(), "cuda", chip.name, functions, *text, wideForms(functions, chip));
-    ++objects;
-    return success();
+  /// Adds machine code, of the last of the texts that runs on the architecture: behind all text,
+  /// which makes it the better variant.
+  LogicalResult assemble(StringRef architecture, ArrayRef<dialect::NVPTXChip> chosen,
+                         ArrayRef<std::string> texts, ArrayRef<func::FuncOp> functions) {
+    Location location = getOperation().getLoc();
+    for (auto [chip, text] : llvm::reverse(llvm::zip(chosen, texts))) {
+      if (!dialect::runsOn(chip, architecture))
+        continue;
+      auto cubin = dialect::assembleCubin(text, architecture, assembler, location);
+      if (failed(cubin))
+        return failure();
+      addObject(getOperation(), functions,
+                {.target = "cuda",
+                 .featureSet = architecture,
+                 .bytes = *cubin,
+                 .kind = "cubin",
+                 .wide = wideForms(functions, chip)});
+      ++machineObjects;
+      return success();
+    }
+    return emitError(location) << "no code of this target runs on '" << architecture
+                               << "', for which there is to be a cubin";
   }
 };
 

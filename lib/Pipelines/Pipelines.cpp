@@ -85,12 +85,15 @@ static PassOptions codegenPassOptions(const CodegenOptions &options, List PassOp
 }
 
 void buildCodegenPipeline(OpPassManager &pm, const CodegenOptions &options) {
-  if (options.target == mlir::qvl::TargetKind::Cuda)
-    pm.addPass(
-        createCodegenNVPTXPass(codegenPassOptions(options, &CodegenNVPTXPassOptions::chips)));
-  else
-    pm.addPass(
-        createCodegenX86Pass(codegenPassOptions(options, &CodegenX86PassOptions::featureSets)));
+  if (options.target == mlir::qvl::TargetKind::Cuda) {
+    CodegenNVPTXPassOptions pass = codegenPassOptions(options, &CodegenNVPTXPassOptions::chips);
+    pass.cubins.assign(options.cubins.begin(), options.cubins.end());
+    pass.assembler = options.assembler;
+    pm.addPass(createCodegenNVPTXPass(pass));
+    return;
+  }
+  pm.addPass(
+      createCodegenX86Pass(codegenPassOptions(options, &CodegenX86PassOptions::featureSets)));
 }
 
 void registerPassesAndPipelines() {

@@ -3,6 +3,7 @@
 
 #include "Names.h"
 #include "PtxFacts.h"
+#include "lib/Runtime/Core/CubinImage.h"
 #include "lib/Runtime/Core/FlatbufferViews.h"
 
 #include "absl/strings/str_cat.h"
@@ -34,11 +35,16 @@ std::vector<KernelUse> usesOf(const qvlfmt::Target &target, std::uint32_t kernel
   return uses;
 }
 
+std::string objectText(const qvlfmt::Target &target, std::uint32_t number) {
+  const qvlfmt::CodeObject &object = *target.objects()->Get(number);
+  const bool cubin = viewOf(target.name()) == "cuda" && qvlrt::isCubin(object);
+  return absl::StrCat(printable(object.feature_set()), cubin ? " cubin" : "");
+}
+
 std::vector<std::string> featureSets(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel) {
   std::vector<std::string> sets;
   for (std::uint32_t i = 0; i < countOf(kernel.variants()); ++i)
-    sets.push_back(
-        printable(target.objects()->Get(kernel.variants()->Get(i)->object())->feature_set()));
+    sets.push_back(objectText(target, kernel.variants()->Get(i)->object()));
   return sets;
 }
 
@@ -69,16 +75,24 @@ std::vector<std::string> chosenSets(const qvlfmt::Target &target, qvlrt::CpuFeat
 
 std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,
                     std::uint32_t variant) {
-  if (viewOf(target.name()) != "cuda" || countOf(kernel.variants()) <= variant)
+  if (viewOf(target.name()) != "cuda")
     return "";
   return ptxOf(target, kernel.variants()->Get(variant)->object(), viewOf(kernel.name()));
 }
 
-std::string ptxOf(const qvlfmt::Target &target, std::uint32_t object, std::string_view symbol) {
-  const auto *bytes = target.objects()->Get(object)->bytes();
-  return bytes
-             ? extractKernel({reinterpret_cast<const char *>(bytes->data()), bytes->size()}, symbol)
-             : "";
+std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel) {
+  std::string text;
+  for (std::uint32_t i = 0; i < countOf(kernel.variants()) && text.empty(); ++i)
+    text = ptxText(target, kernel, i);
+  return text;
+}
+
+std::string ptxOf(const qvlfmt::Target &target, std::uint32_t number, std::string_view symbol) {
+  const qvlfmt::CodeObject &object = *target.objects()->Get(number);
+  if (!object.bytes() || qvlrt::isCubin(object))
+    return "";
+  return extractKernel(
+      {reinterpret_cast<const char *>(object.bytes()->data()), object.bytes()->size()}, symbol);
 }
 
 std::string kernelText(const qvlfmt::Target &target, std::uint32_t number,

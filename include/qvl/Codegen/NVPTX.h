@@ -64,4 +64,13 @@ void registerNVPTXCodegenDialects(DialectRegistry &registry);
 FailureOr<std::string> compileNVPTX(ArrayRef<func::FuncOp> kernels, const NVPTXChip &chip,
                                     const KernelDumpOptions &dump = {});
 
+/// Whether PTX for a chip runs on an architecture ("sm_86"): that for "sm_80" does there and later,
+/// one whose name ends in "a" only on its own.
+bool runsOn(const NVPTXChip &chip, StringRef architecture);
+
+/// Machine code of a PTX module for an architecture, by the program `assembler` (NVIDIA's ptxas, a
+/// path or a name on PATH). Errors at `location`: there is no such program, or it refuses the text.
+FailureOr<std::string> assembleCubin(StringRef ptx, StringRef architecture, StringRef assembler,
+                                     Location location);
+
 } // namespace mlir::qvl

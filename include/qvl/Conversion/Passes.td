@@ -107,6 +107,9 @@ def CodegenNVPTXPass : Pass<"qvl-codegen-nvptx", "::mlir::ModuleOp"> {
     Compiles the function in every `qvlx.kernel`, outlined for the target `cuda`, for each architecture and adds one `qvlx.object` per
     architecture with the PTX text of them all; the kernels keep their signature and lose their body. Needs no CUDA installation.
 
+    For each architecture in `cubins` NVIDIA's assembler turns the best text that runs there into machine code, which is one object more.
+    That ties the bytes of the result to the version of the assembler, so it is never done unasked.
+
     ```mlir
     // before
     qvlx.kernel @rms_norm_128 buffers(3) scalars(2) scratch(0) { func.func @rms_norm_128(…) … }
@@ -117,10 +120,13 @@ def CodegenNVPTXPass : Pass<"qvl-codegen-nvptx", "::mlir::ModuleOp"> {
   }];
   let options = [
     ListOption<"chips", "chips", "std::string", "GPU architectures to compile for (default: sm_80)">,
+    ListOption<"cubins", "cubins", "std::string", "GPU architectures to add machine code for">,
+    Option<"assembler", "ptxas", "std::string", "\"ptxas\"", "NVIDIA's assembler, for cubins">,
     Option<"dumpDirectory", "dump-kernels-to", "std::string", "\"\"", "Write KERNEL.mlir, .ll and .ptx of each architecture here">
   ];
   let dependentDialects = ["::mlir::qvlx::QvlxDialect"];
-  let statistics = [Statistic<"objects", "objects", "PTX modules made">];
+  let statistics = [Statistic<"objects", "objects", "PTX modules made">,
+                    Statistic<"machineObjects", "cubins-made", "Cubins made">];
 }
 
 #endif // QVL_CONVERSION_PASSES_TD

@@ -23,7 +23,10 @@ struct CodegenOptions {
   mlir::qvl::TargetKind target = mlir::qvl::TargetKind::Cpu;
   /// Of cpu "v3", "v4"; of cuda "sm_80", "sm_90a"; empty: cpu all, cuda sm_80.
   std::vector<std::string> featureSets;
-  std::string dumpDirectory; ///< receives KERNEL.mlir, .ll and .s or .ptx; empty: nothing
+  /// Of cuda: architectures to add machine code for, and the program that makes it.
+  std::vector<std::string> cubins = {};
+  std::string assembler = "ptxas";
+  std::string dumpDirectory = {}; ///< receives KERNEL.mlir, .ll and .s or .ptx; empty: nothing
 };
 
 /// Phase fuse: the fusion passes of the qvl dialect, in the order in which each needs the one

@@ -1,4 +1,5 @@
 #include "ArtifactVerifier.h"
+#include "CubinImage.h"
 #include "ElementTypes.h"
 #include "FlatbufferViews.h"
 #include "qvlrt/status.h"
@@ -123,6 +124,20 @@ absl::Status checkKernels(const qvlfmt::Target &target) {
   return absl::OkStatus();
 }
 
+/// Code for CPUs is opened by the system's loader, which checks it; PTX is checked by whoever
+/// assembles it.
+absl::Status checkObjects(const qvlfmt::Target &target) {
+  for (std::uint32_t i = 0; i < countOf(target.objects()); ++i) {
+    const qvlfmt::CodeObject &object = *target.objects()->Get(i);
+    if (viewOf(target.name()) != "cuda" || !isCubin(object))
+      continue;
+    if (absl::Status status = checkCubin(object); !status.ok())
+      return absl::InvalidArgumentError(absl::StrCat(
+          "code object ", i, " (", object.feature_set()->c_str(), "): ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status checkPrograms(const qvlfmt::Target &target, const WeightTable *weights) {
   std::set<std::string_view> names;
   for (std::uint32_t i = 0; i < countOf(target.programs()); ++i) {
@@ -142,6 +157,8 @@ absl::Status checkPrograms(const qvlfmt::Target &target, const WeightTable *weig
 absl::Status verifyTarget(const qvlfmt::Target &target, const qvlfmt::ModelFacts &facts,
                           const WeightTable *weights) {
   absl::Status status = verifyPage(facts, target.kv_element().value_or(facts.kv_element()));
+  if (status.ok())
+    status = checkObjects(target);
   if (status.ok())
     status = checkKernels(target);
   if (status.ok())

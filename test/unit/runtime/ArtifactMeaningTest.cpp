@@ -4,6 +4,9 @@
 #include "StatusMatchers.h"
 #include "TestArtifacts.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <elf.h>
 #include <gtest/gtest.h>
 #include <limits>
 
@@ -59,6 +62,105 @@ const MeaningCase kArtifactCases[] = {
      "target cpu: kv_element is 77"},
 };
 INSTANTIATE_TEST_SUITE_P(Artifact, ArtifactMeaning, testing::ValuesIn(kArtifactCases), nameOf);
+
+/// An ELF file as ptxas makes them, with one section and one segment of 8 bytes each.
+struct Cubin {
+  Elf64_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                       .e_type = ET_EXEC,
+                       .e_machine = 190,
+                       .e_version = EV_CURRENT,
+                       .e_entry = 0,
+                       .e_phoff = offsetof(Cubin, segment),
+                       .e_shoff = offsetof(Cubin, sections),
+                       .e_flags = 0,
+                       .e_ehsize = sizeof(Elf64_Ehdr),
+                       .e_phentsize = sizeof(Elf64_Phdr),
+                       .e_phnum = 1,
+                       .e_shentsize = sizeof(Elf64_Shdr),
+                       .e_shnum = 2,
+                       .e_shstrndx = 0};
+  Elf64_Shdr sections[2] = {};
+  Elf64_Phdr segment = {};
+  std::uint64_t code = 0;
+
+  Cubin() {
+    // Of memory that the file does not hold, as large as it likes.
+    sections[0].sh_type = SHT_NOBITS;
+    sections[0].sh_size = std::uint64_t{1} << 40;
+    sections[1].sh_type = SHT_PROGBITS;
+    sections[1].sh_offset = segment.p_offset = offsetof(Cubin, code);
+    sections[1].sh_size = segment.p_filesz = sizeof code;
+  }
+};
+
+/// Gives an artifact a target for GPUs whose code is this file.
+void addCubin(ArtifactT &artifact, const Cubin &cubin, std::size_t bytes = sizeof(Cubin)) {
+  artifact.targets.push_back(std::make_unique<TargetT>());
+  TargetT &target = *artifact.targets.back();
+  target.name = "cuda";
+  target.precision = "f32";
+  target.objects.push_back(std::make_unique<CodeObjectT>());
+  target.objects[0]->feature_set = "sm_90";
+  const auto *begin = reinterpret_cast<const std::uint8_t *>(&cubin);
+  target.objects[0]->bytes.assign(begin, begin + bytes);
+}
+
+template <typename Change> void addDamaged(ArtifactT &artifact, Change change) {
+  Cubin cubin;
+  change(cubin);
+  addCubin(artifact, cubin);
+}
+
+TEST(ArtifactCubin, IsTakenAsAFile) {
+  ArtifactT artifact = test::testArtifact();
+  addCubin(artifact, Cubin());
+  EXPECT_OK(
+      verifyArtifact("m.qvl", test::assembleArtifact(artifact, test::testWeights())).status());
+}
+
+TEST(ArtifactCubin, IsNotLookedForInTextAndCodeForCpus) {
+  ArtifactT artifact = test::testArtifact();
+  addCubin(artifact, Cubin());
+  artifact.targets[1]->objects[0]->bytes = {0x7f, 'E', 'L'};
+  artifact.targets[0]->objects[0]->bytes = {0x7f, 'E', 'L', 'F'};
+  EXPECT_OK(
+      verifyArtifact("m.qvl", test::assembleArtifact(artifact, test::testWeights())).status());
+}
+
+constexpr std::uint64_t kHuge = ~std::uint64_t{0};
+const MeaningCase kCubinCases[] = {
+    {"Short", [](ArtifactT &a) { addCubin(a, Cubin(), sizeof(Elf64_Ehdr) - 1); },
+     "target cuda: code object 0 (sm_90): a cubin is shorter than its header"},
+    {"Cut", [](ArtifactT &a) { addCubin(a, Cubin(), sizeof(Cubin) - 1); },
+     "target cuda: code object 0 (sm_90): section 1 of a cubin ends outside of it"},
+    {"Class",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_ident[EI_CLASS] = ELFCLASS32; }); },
+     "target cuda: code object 0 (sm_90): an ELF file that is no cubin"},
+    {"Machine",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_machine = EM_X86_64; }); },
+     "target cuda: code object 0 (sm_90): an ELF file that is no cubin"},
+    {"SectionTable",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_shnum = 0xffff; }); },
+     "target cuda: code object 0 (sm_90): a table of headers ends outside"},
+    {"SectionTableOffset",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_shoff = kHuge - 8; }); },
+     "target cuda: code object 0 (sm_90): a table of headers ends outside"},
+    {"SectionEntry",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_shentsize = 1; }); },
+     "target cuda: code object 0 (sm_90): a table of headers ends outside"},
+    {"SegmentTable",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_phoff = sizeof(Cubin); }); },
+     "target cuda: code object 0 (sm_90): a table of headers ends outside"},
+    {"SectionOffset",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.sections[1].sh_offset = kHuge; }); },
+     "target cuda: code object 0 (sm_90): section 1 of a cubin ends outside of it"},
+    {"SectionSize",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.sections[1].sh_size = kHuge; }); },
+     "target cuda: code object 0 (sm_90): section 1 of a cubin ends outside of it"},
+    {"SegmentSize", [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { ++c.segment.p_filesz; }); },
+     "target cuda: code object 0 (sm_90): segment 0 of a cubin ends outside of it"},
+};
+INSTANTIATE_TEST_SUITE_P(Cubin, ArtifactMeaning, testing::ValuesIn(kCubinCases), nameOf);
 
 const MeaningCase kFactCases[] = {
     {"NoProcessor", [](ArtifactT &a) { a.model->processor.reset(); }, "model facts: processor"},

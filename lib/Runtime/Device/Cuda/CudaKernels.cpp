@@ -1,5 +1,7 @@
 #include "CudaKernels.h"
 
+#include "lib/Runtime/Core/CubinImage.h"
+#include "lib/Runtime/Core/FlatbufferViews.h"
 #include "qvlrt/status.h"
 
 #include "absl/strings/numbers.h"
@@ -11,8 +13,9 @@
 
 namespace qvlrt {
 
-bool runsTarget(std::string_view name, const ComputeCapability &capability) {
+bool runsObject(const qvlfmt::CodeObject &object, const ComputeCapability &capability) {
   constexpr std::string_view kPrefix = "sm_";
+  std::string_view name = viewOf(object.feature_set());
   if (!name.starts_with(kPrefix))
     return false;
   name.remove_prefix(kPrefix.size());
@@ -22,13 +25,13 @@ bool runsTarget(std::string_view name, const ComputeCapability &capability) {
   int number = 0;
   if (!absl::SimpleAtoi(absl::string_view(name.data(), name.size()), &number))
     return false;
-  return specific ? number == capability.number() : number <= capability.number();
+  return specific || isCubin(object) ? number == capability.number()
+                                     : number <= capability.number();
 }
 
 bool runsKernels(const qvlfmt::Target &target, const ComputeCapability &capability) {
   const auto fits = [&](const qvlfmt::KernelVariant *variant) {
-    const flatbuffers::String &name = *target.objects()->Get(variant->object())->feature_set();
-    return runsTarget({name.data(), name.size()}, capability);
+    return runsObject(*target.objects()->Get(variant->object()), capability);
   };
   return !target.kernels() || std::all_of(target.kernels()->begin(), target.kernels()->end(),
                                           [&](const qvlfmt::Kernel *kernel) {
@@ -89,14 +92,17 @@ absl::StatusOr<std::uint32_t> CudaKernels::chooseObject(const qvlfmt::Kernel &ke
   std::string refusal; // what the driver says of code that is for this GPU
   for (const qvlfmt::KernelVariant *variant : *kernel.variants()) {
     const std::uint32_t number = variant->object();
-    const flatbuffers::String &name = *code.objects()->Get(number)->feature_set();
-    if (!runsTarget({name.data(), name.size()}, capability))
+    const qvlfmt::CodeObject &object = *code.objects()->Get(number);
+    if (!runsObject(object, capability))
       continue;
     auto known = modules.find(number);
     if (known == modules.end()) {
       absl::StatusOr<CUmodule> loaded = loadObject(number);
-      // A binary for another GPU, or text too new for the driver: a later variant may do.
-      if (!loaded.ok() && !absl::IsFailedPrecondition(loaded.status()))
+      // A binary that is refused for whatever it is, or text too new for the driver: a later
+      // variant may do.
+      const bool passedOver = absl::IsFailedPrecondition(loaded.status()) ||
+                              (isCubin(object) && absl::IsInvalidArgument(loaded.status()));
+      if (!loaded.ok() && !passedOver)
         return loaded.status();
       if (!loaded.ok())
         refusal = absl::StrCat("; ", loaded.status().message(),

@@ -34,10 +34,10 @@ public:
     }
   };
 
-  /// Loads the first variant of each kernel that the GPU runs. An object is PTX text or a cubin;
-  /// one whose binary the driver refuses is passed over. `artifact` names the file in errors.
-  /// Errors: FailedPrecondition (no variant fits), InvalidArgument (an object does not load, a
-  /// symbol is missing, too much scratch), those of the driver.
+  /// Loads the first variant of each kernel that the GPU runs. An object is PTX text or a cubin; a
+  /// cubin that the driver refuses and text that is too new for it are passed over. `artifact`
+  /// names the file in errors. Errors: FailedPrecondition (no variant fits), InvalidArgument (an
+  /// object does not load, a symbol is missing, too much scratch), those of the driver.
   static absl::StatusOr<std::unique_ptr<CudaKernels>>
   load(const Driver &driver, const ComputeCapability &capability, CUcontext context,
        const qvlfmt::Target &target, std::string_view artifact);
@@ -66,9 +66,9 @@ private:
   std::vector<Entry> entries;
 };
 
-/// Whether a GPU runs the code of a target name: "sm_80" as PTX runs there and on all later ones,
-/// "sm_90a" only on its own. Nothing that is not of this form runs.
-bool runsTarget(std::string_view name, const ComputeCapability &capability);
+/// Whether a GPU runs a code object: PTX for "sm_80" there and on all later ones, PTX for "sm_90a"
+/// and a cubin only on their own. Nothing runs whose feature set is not of this form.
+bool runsObject(const qvlfmt::CodeObject &object, const ComputeCapability &capability);
 
 /// Whether each kernel of a verified target has a variant for the GPU.
 bool runsKernels(const qvlfmt::Target &target, const ComputeCapability &capability);
