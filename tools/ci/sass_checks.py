@@ -38,7 +38,7 @@ class Family(NamedTuple):
 FAMILIES = (
     Family(re.compile(r"(fused_)?linear_\w*_few_rows"), True, WIDE_LOAD, LOAD),
     Family(re.compile(r"(fused_)?linear_"), True, WIDE_COPY, COPY),
-    Family(re.compile(r"cached_attention_\w*_few_rows"), False, WIDE_LOAD, COPY),
+    Family(re.compile(r"cached_attention_(splits_|\w*_few_rows)"), False, WIDE_LOAD, COPY),
     Family(re.compile(r"(cached_)?attention_"), True, WIDE_COPY, COPY),
 )
 

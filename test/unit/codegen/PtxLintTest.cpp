@@ -104,7 +104,8 @@ TEST(PtxLint, LooksBehindGuardsLabelsBracesAndOtherStatements) {
 
 TEST(PtxLint, InstructionsOfWarpgroupsNeedTheirChip) {
   for (StringRef opcode : {"wgmma.fence.sync.aligned", "mbarrier.try_wait.parity.shared.b64",
-                           "cp.async.bulk.tensor.2d.shared::cluster.global", "setmaxnreg.dec"}) {
+                           "cp.async.bulk.tensor.2d.shared::cluster.global", "setmaxnreg.dec",
+                           "cvta.to.shared::cluster.u64"}) {
     EXPECT_EQ(lint((opcode + ";").str(), "sm_90a"), "");
     EXPECT_EQ(lint((opcode + ";").str()),
               ("'" + opcode + "' is no instruction of kernels for sm_80").str());
