@@ -58,7 +58,7 @@ if [[ -n "$carry" ]]; then
     [[ -x "$build_dir/bin/$name" ]] && carry_program "$name" || echo "gpu-check: $name is not built and stays behind"
   done
   if [[ -x "$build_dir/bin/qvl-opt" ]]; then
-    "$python" -c 'import pathlib, sys; sys.path.insert(0, "test/ptx/emitted"); import cases; cases.prepare(pathlib.Path(sys.argv[1]))' "$build_dir"
+    "$python" test/ptx/emitted/cases.py "$build_dir"
     "$python" test/bench/gpu_bench.py "$build_dir" --prepare
     cp -r "$build_dir/ptx-emitted" "$build_dir/ptx-bench-3b" "$carry"
   fi

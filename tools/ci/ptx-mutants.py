@@ -11,8 +11,8 @@ are on.
 
 Mutants that nothing detects stand in test/ptx/mutants/undetected.txt (emitted-undetected.txt) with a reason: either they are
 equivalent to their origin, or the simulator misses them. The script fails when one is not listed there, or when a listed one is
-detected or gone. Lists of emitted kernels name the texts that they are for: bounds of a kernel that has another text since are left out
-as SKIPPED, until --table or --stamp has renewed the list's stamps.
+detected or gone. The list of emitted kernels names the texts that it is for: mutants of a kernel that has another text since are left
+out as SKIPPED, until --table or --stamp has renewed the list's stamps; so are bounds of a kernel that it is for "but bounds".
 
 --sample=N tries the N mutants of each class whose hashes are the lowest. --table writes test/ptx/mutants/table.md (emitted.md).
 --journal=FILE keeps outcomes, so that a run that was stopped goes on; what changes a program, a case or the simulator makes them void.
@@ -204,12 +204,13 @@ def read_undetected(path):
 
 
 def read_stamps(path):
-    """The texts that a list is for: lines "text: NAME DIGEST"."""
-    return dict(re.findall(r"^text: (\S+) (\S+)$", path.read_text(), re.MULTILINE)) if path.exists() else {}
+    """The texts that a list is for, lines "text: NAME DIGEST" or "text but bounds: NAME DIGEST": the digest and whether bounds are left out."""
+    lines = re.findall(r"^text( but bounds)?: (\S+) (\S+)$", path.read_text(), re.MULTILINE) if path.exists() else []
+    return {name: (digest, bool(partial)) for partial, name, digest in lines}
 
 
 def write_stamps(path, files):
-    kept = re.sub(r"^text: .*\n", "", path.read_text(), flags=re.MULTILINE).rstrip("\n")
+    kept = re.sub(r"^text( but bounds)?: .*\n", "", path.read_text(), flags=re.MULTILINE).rstrip("\n")
     lines = sorted(f"text: {name_of(file)} {digest(file)}\n" for file in files)
     path.write_text(f"{kept}\n\n{''.join(lines)}")
 
@@ -217,7 +218,8 @@ def write_stamps(path, files):
 def is_stale(trial, stamps):
     """Whether the list of undetected mutants says nothing of a mutant, as it is for another text."""
     file = trial.cases[0].file
-    return trial.mutant.class_ == "bounds" and stamps.get(name_of(file)) != digest(file)
+    stamp, partial = stamps.get(name_of(file), ("", True))
+    return stamp != digest(file) or partial and trial.mutant.class_ == "bounds"
 
 
 def sample(trials, count):
@@ -251,7 +253,7 @@ def parse_arguments():
 
 
 def choose(trials, arguments, stamps):
-    """The mutants to try, and the files whose bounds are left out."""
+    """The mutants to try, and the files of which some are left out."""
     stale = set()
     if arguments.emitted and not (arguments.table or arguments.only):
         stale = {trial.cases[0].file for trial in trials if is_stale(trial, stamps)}
@@ -301,7 +303,7 @@ def main():
     for text in problems:
         print(f"FAILED {text}")
     for file in sorted(stale):
-        print(f"SKIPPED bounds of {name_of(file)}: its text is not the one that {list_.name} is for")
+        print(f"SKIPPED {name_of(file)} or its bounds: {list_.name} is not for its text")
     if arguments.table and not arguments.sample and not arguments.only:
         (PTX / "mutants" / ("emitted.md" if arguments.emitted else "table.md")).write_text(table.render(outcomes, reasons, arguments.emitted))
         if arguments.emitted:

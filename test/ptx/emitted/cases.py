@@ -1,7 +1,7 @@
 """Cases of the kernels that the compiler emits: one entry per family and form, on small ragged shapes.
 
-`prepare(build)` compiles all of them; `cases(folder)` are the launches, with results that numpy gives. A new family is an entry in one
-of the modules, or a module in MODULES.
+`prepare(build)`, or this file run with the build folder, compiles all of them; `cases(folder)` are the launches, with results that
+numpy gives. A new family is an entry in one of the modules, or a module in MODULES.
 """
 import concurrent.futures
 import os
@@ -37,3 +37,7 @@ def prepare(build):
 def cases(folder):
     for entry in entries():
         yield from program.cases_of(entry, folder)
+
+
+if __name__ == "__main__":
+    prepare(pathlib.Path(sys.argv[1]))
