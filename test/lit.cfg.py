@@ -15,6 +15,8 @@ config.test_exec_root = os.path.join(config.qvl_binary_dir, "test")
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.qvl_binary_dir, "bin"), config.llvm_tools_dir, os.environ.get("PATH", "")]
 )
+config.substitutions.append(("%builddir", config.qvl_binary_dir))
+config.substitutions.append(("%ci", os.path.join(config.qvl_source_dir, "tools", "ci")))
 config.substitutions.append(("%models", os.path.join(config.qvl_source_dir, "models")))
 config.substitutions.append(("%goldens", os.path.join(config.test_source_root, "e2e", "goldens")))
 config.available_features.update(config.qvl_features)

@@ -9,7 +9,7 @@ namespace qvlfmt {
 
 /// The format this tree writes. A reader accepts the same major with a minor up to its own.
 inline constexpr std::uint16_t kVersionMajor = 1;
-inline constexpr std::uint16_t kVersionMinor = 2;
+inline constexpr std::uint16_t kVersionMinor = 3;
 
 /// First bytes of every artifact.
 inline constexpr char kMagic[8] = {'Q', 'V', 'L', 'A', 'R', 'T', 'I', '\n'};

@@ -29,6 +29,11 @@ public:
   /// whole rest when the answer ended. Error: Internal when a logit is not a number.
   absl::StatusOr<std::string> accept(std::span<const float> logits);
 
+  /// What a program needs to choose the next id itself; see Sampler::operands().
+  SamplingOperands sampling() const { return sampler.operands(); }
+  /// accept() of an id that a program chose. Error: Internal when it is qvlfmt::kNoId.
+  absl::StatusOr<std::string> acceptChosen(std::int64_t id);
+
   bool finished() const { return reason != FinishReason::None; }
   FinishReason finishReason() const { return reason; }
   /// The ids chosen so far, an end id included.
@@ -39,6 +44,9 @@ public:
 private:
   Answer(const Tokenizer &tokenizer, const SamplingParameters &sampling, const StopRules &rules,
          std::int64_t vocabSize, std::span<const std::int64_t> prompt);
+
+  absl::Status notNumbers() const;
+  std::string append(std::int64_t id);
 
   StopRules rules;
   std::int64_t promptTokens;

@@ -27,6 +27,11 @@ struct LanguageCall {
   std::span<const std::int32_t> blockTable;   // [B, pages of a sequence], padded with 0
   std::span<const std::int64_t> slots; // [T] page * page size + offset: where K and V of the row go
   std::span<const std::int32_t> logitRows; // [R] rows whose logits are wanted
+  /// How the ids behind those rows are chosen (include/qvlfmt/Sampling.h); empty, or where
+  /// LanguageProgram::choosesIds().
+  std::span<const float> sampling;     // [R, kSamplingSettings]
+  std::span<const std::int32_t> seen;  // [R, seenWords(vocab_size)]
+  std::span<const std::int64_t> draws; // [R]
 };
 
 /// What the values of a call are checked against.
@@ -49,12 +54,13 @@ public:
   /// `name` is "prefill" or "decode". Error: NotFound.
   static absl::StatusOr<LanguageProgram> create(Executor &executor, std::string_view name);
 
-  /// Runs the call on `cache` and writes f32 logits [R, vocab_size] into `logits` (its size is
-  /// checked; may be empty with R = 0). `features` f32 [F, hidden_size] is the feature pool; F may
-  /// be 0. The lengths of sequences are the caller's to advance after success.
+  /// Runs the call on `cache` and writes f32 logits [R, vocab_size] into `logits` and the chosen
+  /// ids [R] into `ids`; sizes are checked. With ids, logits may be empty and then stay on the
+  /// device; without, the call need not say how to choose. `features` f32 [F, hidden_size] is the
+  /// feature pool; F may be 0. The lengths of sequences are the caller's to advance after success.
   absl::Status run(const LanguageCall &call, DeviceRange features, std::int64_t featureCount,
                    const KvCache &cache, std::span<float> logits,
-                   std::vector<CommandRecord> *records = nullptr);
+                   std::vector<CommandRecord> *records = nullptr, std::span<std::int32_t> ids = {});
 
   /// Arena bytes of a call with these sizes, without running.
   absl::StatusOr<std::uint64_t> planMemory(std::int64_t rows, std::int64_t sequences,
@@ -66,15 +72,19 @@ public:
   /// and the cache is passed with all pages that it may ever have. It holds for "decode" on a GPU.
   bool keepsShapes() const { return fixed; }
 
+  /// Whether the program has the result `ids`.
+  bool choosesIds() const { return chooses; }
+
 private:
-  LanguageProgram(Executor &executor, std::uint32_t program, bool fixed)
-      : executor(&executor), program(program), fixed(fixed), staging(executor.device()) {}
+  LanguageProgram(Executor &executor, std::uint32_t program, bool fixed, bool chooses)
+      : executor(&executor), program(program), fixed(fixed), chooses(chooses),
+        staging(executor.device()) {}
 
   absl::Status readBack(std::span<std::byte> to, DeviceRange from) const;
 
   Executor *executor; // borrowed
   std::uint32_t program;
-  bool fixed;
+  bool fixed, chooses;
   OperandStaging staging;
 };
 

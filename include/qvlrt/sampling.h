@@ -5,7 +5,9 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "qvlfmt/Sampling.h"
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -39,8 +41,8 @@ absl::Status validateSampling(const SamplingParameters &parameters);
 bool isGreedy(const SamplingParameters &parameters);
 
 /// The processors, each in place on one row of V logits. A dropped entry becomes -inf.
-/// `seen[id]` is nonzero for every id of the prompt and the answer so far; V entries.
-void applyRepetitionPenalty(std::span<float> logits, std::span<const std::uint8_t> seen,
+/// `seen` has a bit for every id of the prompt and the answer so far (include/qvlfmt/Sampling.h).
+void applyRepetitionPenalty(std::span<float> logits, std::span<const std::int32_t> seen,
                             double penalty);
 void applyTemperature(std::span<float> logits, float temperature);
 void applyTopK(std::span<float> logits, int k);
@@ -49,7 +51,7 @@ void applyTopP(std::span<float> logits, double p);
 void applyMinP(std::span<float> logits, double p);
 
 /// All of the above in the order of the specification, whether the choice is greedy or not.
-void processLogits(std::span<float> logits, std::span<const std::uint8_t> seen,
+void processLogits(std::span<float> logits, std::span<const std::int32_t> seen,
                    const SamplingParameters &parameters);
 
 /// f32 probabilities of a row; an entry of -inf gets 0. `probabilities` has the row's size.
@@ -66,6 +68,13 @@ std::int64_t drawId(std::span<const float> probabilities, double uniform);
 /// Being a function of the index, it does not depend on batch mates.
 double uniformAt(std::uint64_t seed, std::uint64_t index);
 
+/// The next choice of one sequence as operands of a program (include/qvlfmt/Sampling.h).
+struct SamplingOperands {
+  std::array<float, qvlfmt::kSamplingSettings> settings;
+  std::int64_t draw = 0;
+  std::span<const std::int32_t> seen; // of the sampler, until it sees another id
+};
+
 /// Chooses the ids of one sequence and remembers which ids it has seen.
 class Sampler {
 public:
@@ -78,9 +87,15 @@ public:
   /// Chooses the next id from a row of V logits, adds it to the seen set and returns it.
   std::int64_t next(std::span<const float> logits);
 
+  /// What a program needs to choose the next id by the same rules. Its answer goes to accept().
+  SamplingOperands operands() const;
+  /// Adds an id in [0, V) that a program chose to the seen set.
+  void accept(std::int64_t id);
+
 private:
+  std::vector<std::int32_t> seen;
   SamplingParameters parameters;
-  std::vector<std::uint8_t> seen;
+  std::int64_t vocabSize;
   std::vector<float> row;
   std::vector<float> probabilities;
   std::uint64_t draws = 0;

@@ -9,6 +9,7 @@
 #include "qvlrt/kv_cache.h"
 #include "qvlrt/module.h"
 #include "qvlrt/processor.h"
+#include "qvlrt/sampling.h"
 
 #include <cstdint>
 #include <memory>
@@ -31,6 +32,9 @@ struct SessionOptions {
   std::int64_t sequences = 1;
   /// Replay the work of equal calls as one graph, on devices that can. Answers do not depend on it.
   bool replay = true;
+  /// Let the programs choose ids that can, so that logits stay on the device. Answers do not depend
+  /// on it but where probabilities agree to rounding (Session::sample()).
+  bool sampleOnDevice = true;
 };
 
 /// Tokens that a sequence of such a session may have. Error: InvalidArgument for a context that the
@@ -122,6 +126,17 @@ public:
   /// sequence has advanced. Errors: InvalidArgument (the batch), limitReached() (cache or
   /// context), ResourceExhausted.
   virtual absl::Status step(std::span<const BatchItem> batch, std::vector<float> &logits) = 0;
+
+  /// Whether sample() works: the decode program chooses ids, and the options let it.
+  virtual bool samplesOnDevice() const = 0;
+  /// A step of one row of each sequence, behind which the device chooses an id by the operands of
+  /// the same place in `sampling`; appended to `ids`. Logits are copied where `logits` is not null,
+  /// as by step(). The ids are those that Sampler::next() chooses, but where the draw, or the
+  /// border of top-p, lies within the rounding of the host's f32 sums of the border between two
+  /// ids. Errors: those of step(); FailedPrecondition unless samplesOnDevice().
+  virtual absl::Status sample(std::span<const BatchItem> batch,
+                              std::span<const SamplingOperands> sampling,
+                              std::vector<std::int64_t> &ids, std::vector<float> *logits) = 0;
 
   /// Appends every later program call to `runs`; null stops that.
   virtual void profileInto(std::vector<ProgramRun> *runs) = 0;

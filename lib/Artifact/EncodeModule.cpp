@@ -106,6 +106,56 @@ static std::unique_ptr<qvlfmt::CodeObjectT> encodeObject(qvlx::ObjectOp object) 
   return code;
 }
 
+static FailureOr<std::unique_ptr<qvlfmt::TensorMapT>> encodeMap(qvlx::ObjectOp object,
+                                                                qvlx::TensorMapAttr attribute) {
+  FailureOr<qvlfmt::ElementType> element = encodeElement(object, attribute.getElement());
+  if (failed(element))
+    return failure();
+  auto map = std::make_unique<qvlfmt::TensorMapT>();
+  map->buffer = attribute.getBuffer();
+  map->element = *element;
+  map->sizes.assign(attribute.getSizes().asArrayRef().begin(),
+                    attribute.getSizes().asArrayRef().end());
+  map->scalar = attribute.getScalar();
+  map->box.assign(attribute.getBox().asArrayRef().begin(), attribute.getBox().asArrayRef().end());
+  map->swizzle = attribute.getSwizzle();
+  return map;
+}
+
+static FailureOr<std::unique_ptr<qvlfmt::WideFormT>>
+encodeWideForm(qvlx::ObjectOp object, qvlx::WideFormAttr attribute, uint32_t number) {
+  auto form = std::make_unique<qvlfmt::WideFormT>();
+  form->object = number;
+  form->symbol = attribute.getSymbol().str();
+  form->least_tiles = attribute.getLeastTiles();
+  form->shared_bytes = attribute.getShared();
+  for (auto map : attribute.getMaps().getAsRange<qvlx::TensorMapAttr>()) {
+    FailureOr<std::unique_ptr<qvlfmt::TensorMapT>> encoded = encodeMap(object, map);
+    if (failed(encoded))
+      return failure();
+    form->maps.push_back(std::move(*encoded));
+  }
+  return form;
+}
+
+/// Adds an object and the forms of kernels that it has.
+static LogicalResult addObject(qvlfmt::TargetT &target, qvlx::ObjectOp object,
+                               const llvm::StringMap<uint32_t> &kernels) {
+  uint32_t number = target.objects.size();
+  for (FlatSymbolRefAttr symbol : object.getKernels().getAsRange<FlatSymbolRefAttr>())
+    target.kernels[kernels.lookup(symbol.getValue())]->variants.emplace_back(number);
+  if (std::optional<ArrayAttr> wide = object.getWide())
+    for (auto form : wide->getAsRange<qvlx::WideFormAttr>()) {
+      FailureOr<std::unique_ptr<qvlfmt::WideFormT>> encoded = encodeWideForm(object, form, number);
+      if (failed(encoded))
+        return failure();
+      target.kernels[kernels.lookup(form.getKernel().getValue())]->wide.push_back(
+          std::move(*encoded));
+    }
+  target.objects.push_back(encodeObject(object));
+  return success();
+}
+
 FailureOr<qvlfmt::TargetT> encodeTarget(ModuleOp module, const TargetDescription &description,
                                         const WeightTable &weights) {
   qvlfmt::TargetT target;
@@ -122,12 +172,9 @@ FailureOr<qvlfmt::TargetT> encodeTarget(ModuleOp module, const TargetDescription
     entry->scratch_bytes = kernel.getScratch();
     target.kernels.push_back(std::move(entry));
   }
-  for (qvlx::ObjectOp object : objectsBestFirst(module)) {
-    for (FlatSymbolRefAttr symbol : object.getKernels().getAsRange<FlatSymbolRefAttr>())
-      target.kernels[kernels.lookup(symbol.getValue())]->variants.emplace_back(
-          target.objects.size());
-    target.objects.push_back(encodeObject(object));
-  }
+  for (qvlx::ObjectOp object : objectsBestFirst(module))
+    if (failed(addObject(target, object, kernels)))
+      return failure();
   for (auto [number, kernel] : llvm::enumerate(module.getOps<qvlx::KernelOp>()))
     if (target.kernels[number]->variants.empty())
       return kernel.emitError() << "has not been compiled; run a codegen pass before";

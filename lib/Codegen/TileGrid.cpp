@@ -25,7 +25,7 @@ int64_t linearColumnTiles(Value weight) {
   return llvm::divideCeil(llvm::divideCeil(columns, kPanelColumns), kPanelsPerTile);
 }
 
-std::optional<TileShape> tileShape(Operation *op) {
+std::optional<TileShape> tileShape(Operation *op, TargetKind target) {
   using Shape = std::optional<TileShape>;
   return llvm::TypeSwitch<Operation *, Shape>(op)
       .Case([](LinearOp op) -> Shape {
@@ -46,9 +46,14 @@ std::optional<TileShape> tileShape(Operation *op) {
       .Case([](GatherRowsOp op) -> Shape { return TileShape{op.getRows()}; })
       .Case([](MergeFeaturesOp op) -> Shape { return TileShape{op.getEmbeddings()}; })
       .Case([](RopeTableOp op) -> Shape { return TileShape{op.getPositions(), 1}; })
+      .Case<ArgmaxOp, SampleOp>([](auto op) -> Shape { return TileShape{op.getLogits()}; })
       .Case([](MergeRowsOp op) -> Shape {
         // Tiles count input rows, so that a tile holds whole result rows.
         return TileShape{op.getInput(), 0, kElementwiseRows * static_cast<int64_t>(op.getRows())};
+      })
+      .Case<CachedAttentionSplitsOp, MergeSplitsOp>([&](Operation *op) -> Shape {
+        // Splits are for GPUs, where few rows are few blocks.
+        return target == TargetKind::Cuda ? Shape(TileShape{op->getOperand(0)}) : std::nullopt;
       })
       .Case<RegroupOp, RmsNormOp, AddOp, MulOp, SiluOp, GeluOp, CastOp, SplitHeadsOp, RotateOp,
             RopeQkOp, RopeAppendOp>(
@@ -85,7 +90,7 @@ FailureOr<TileGrid> tileGrid(func::FuncOp kernel, TargetKind target) {
   if (!op)
     return kernel.emitError(
         "a kernel function is one qvl op on its arguments and the return of its results");
-  std::optional<TileShape> shape = tileShape(op);
+  std::optional<TileShape> shape = tileShape(op, target);
   if (!shape)
     return kernel.emitError() << "no code generation for '" << op->getName() << "'";
   if (target == TargetKind::Cuda) {

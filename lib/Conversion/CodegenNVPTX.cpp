@@ -14,6 +14,31 @@ namespace qvl {
 
 namespace {
 
+qvlx::TensorMapAttr tensorMap(MLIRContext *context, const dialect::TensorMapShape &shape) {
+  auto sizes = llvm::map_to_vector(
+      shape.sizes, [](int64_t size) -> int64_t { return ShapedType::isDynamic(size) ? 0 : size; });
+  return qvlx::TensorMapAttr::get(context, shape.buffer, shape.element,
+                                  DenseI64ArrayAttr::get(context, sizes), shape.scalar,
+                                  DenseI64ArrayAttr::get(context, shape.box), shape.swizzleBytes);
+}
+
+SmallVector<Attribute> wideForms(ArrayRef<func::FuncOp> functions, const dialect::NVPTXChip &chip) {
+  SmallVector<Attribute> forms;
+  for (func::FuncOp function : functions) {
+    std::optional<dialect::WideForm> form = dialect::wideForm(function, chip);
+    if (!form)
+      continue;
+    MLIRContext *context = function.getContext();
+    auto maps = llvm::map_to_vector(
+        form->maps, [&](const auto &map) -> Attribute { return tensorMap(context, map); });
+    forms.push_back(
+        qvlx::WideFormAttr::get(context, FlatSymbolRefAttr::get(context, function.getSymName()),
+                                StringAttr::get(context, form->symbol), form->leastTiles,
+                                form->sharedBytes, ArrayAttr::get(context, maps)));
+  }
+  return forms;
+}
+
 struct CodegenNVPTX : impl::CodegenNVPTXPassBase<CodegenNVPTX> {
   using CodegenNVPTXPassBase::CodegenNVPTXPassBase;
 
@@ -29,8 +54,21 @@ struct CodegenNVPTX : impl::CodegenNVPTXPassBase<CodegenNVPTX> {
       return signalPassFailure();
     if (functions.empty())
       return;
-    for (const dialect::NVPTXChip &chip : *chosen)
-      if (failed(compile(chip, functions)))
+    std::vector<std::string> texts; // of the chosen chips
+    for (const dialect::NVPTXChip &chip : *chosen) {
+      FailureOr<std::string> text = dialect::compileNVPTX(functions, chip, {dumpDirectory});
+      if (failed(text))
+        return signalPassFailure();
+      addObject(getOperation(), functions,
+                {.target = "cuda",
+                 .featureSet = chip.name,
+                 .bytes = *text,
+                 .wide = wideForms(functions, chip)});
+      texts.push_back(std::move(*text));
+      ++objects;
+    }
+    for (const std::string &architecture : cubins)
+      if (failed(assemble(architecture, *chosen, texts, functions)))
         return signalPassFailure();
     for (func::FuncOp function : functions)
       function.erase();
@@ -52,13 +90,28 @@ struct CodegenNVPTX : impl::CodegenNVPTXPassBase<CodegenNVPTX> {
     return chosen;
   }
 
-  LogicalResult compile(const dialect::NVPTXChip &chip, ArrayRef<func::FuncOp> functions) {
-    FailureOr<std::string> text = dialect::compileNVPTX(functions, chip, {dumpDirectory});
-    if (failed(text))
-      return failure();
-    addObject(getOperation(), "cuda", chip.name, functions, *text);
-    ++objects;
-    return success();
+  /// Adds machine code, of the last of the texts that runs on the architecture: behind all text,
+  /// which makes it the better variant.
+  LogicalResult assemble(StringRef architecture, ArrayRef<dialect::NVPTXChip> chosen,
+                         ArrayRef<std::string> texts, ArrayRef<func::FuncOp> functions) {
+    Location location = getOperation().getLoc();
+    for (auto [chip, text] : llvm::reverse(llvm::zip(chosen, texts))) {
+      if (!dialect::runsOn(chip, architecture))
+        continue;
+      auto cubin = dialect::assembleCubin(text, architecture, assembler, location);
+      if (failed(cubin))
+        return failure();
+      addObject(getOperation(), functions,
+                {.target = "cuda",
+                 .featureSet = architecture,
+                 .bytes = *cubin,
+                 .kind = "cubin",
+                 .wide = wideForms(functions, chip)});
+      ++machineObjects;
+      return success();
+    }
+    return emitError(location) << "no code of this target runs on '" << architecture
+                               << "', for which there is to be a cubin";
   }
 };
 

@@ -61,7 +61,7 @@ struct CodegenX86 : impl::CodegenX86PassBase<CodegenX86> {
     FailureOr<std::string> bytes = dialect::compileX86(functions, *features, {dumpDirectory});
     if (failed(bytes))
       return failure();
-    addObject(getOperation(), "cpu", name, functions, *bytes);
+    addObject(getOperation(), functions, {.target = "cpu", .featureSet = name, .bytes = *bytes});
     ++objects;
     return success();
   }

@@ -11,16 +11,20 @@ SmallVector<func::FuncOp> kernelFunctions(ModuleOp module) {
   return functions;
 }
 
-void addObject(ModuleOp module, StringRef target, StringRef featureSet,
-               ArrayRef<func::FuncOp> functions, StringRef code) {
+void addObject(ModuleOp module, ArrayRef<func::FuncOp> functions, const KernelCode &code) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   auto symbols = llvm::map_to_vector(functions, [&](func::FuncOp function) -> Attribute {
     return FlatSymbolRefAttr::get(module.getContext(), function.getSymName());
   });
-  auto type = RankedTensorType::get({static_cast<int64_t>(code.size())}, builder.getI8Type());
-  auto data = DenseElementsAttr::getFromRawBuffer(type, ArrayRef(code.data(), code.size()));
-  qvlx::ObjectOp::create(builder, builder.getUnknownLoc(), (target + "." + featureSet).str(),
-                         featureSet, builder.getArrayAttr(symbols), data);
+  auto type = RankedTensorType::get({static_cast<int64_t>(code.bytes.size())}, builder.getI8Type());
+  auto data =
+      DenseElementsAttr::getFromRawBuffer(type, ArrayRef(code.bytes.data(), code.bytes.size()));
+  std::string name = (code.target + "." + code.featureSet).str();
+  if (!code.kind.empty())
+    name += "." + code.kind.str();
+  qvlx::ObjectOp::create(builder, builder.getUnknownLoc(), name, code.featureSet,
+                         builder.getArrayAttr(symbols),
+                         code.wide.empty() ? ArrayAttr() : builder.getArrayAttr(code.wide), data);
 }
 
 } // namespace qvl

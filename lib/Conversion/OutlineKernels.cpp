@@ -3,6 +3,7 @@
 #include "qvl/Conversion/Passes.h"
 
 #include "ProgramBuilder.h"
+#include "dialects/qvl/IR/EntryPrograms.h"
 
 using namespace mlir;
 namespace dialect = mlir::qvl;
@@ -12,13 +13,6 @@ namespace qvl {
 #include "qvl/Conversion/Passes.h.inc"
 
 namespace {
-
-/// The names of the programs that a function becomes.
-SmallVector<StringRef> programNames(func::FuncOp function) {
-  if (auto names = function->getAttrOfType<ArrayAttr>(kProgramsAttr))
-    return llvm::to_vector(names.getAsValueRange<StringAttr>());
-  return {function.getSymName()};
-}
 
 SmallVector<StringRef> sourceNames(dialect::ParameterOp parameter) {
   return llvm::map_to_vector(parameter.getSourceTensors(),
@@ -45,14 +39,15 @@ struct OutlineKernels : impl::OutlineKernelsPassBase<OutlineKernels> {
   }
 
   LogicalResult outline(func::FuncOp function, KernelTable &table) {
-    SmallVector<StringRef> names = programNames(function);
+    SmallVector<StringRef> names = dialect::programNames(function);
     // The function gives up its name first: a program may take it.
     function.setSymName((function.getSymName() + ".traced").str());
     // Programs of one function are equal but for kernels that are written for few rows.
     std::array<qvlx::ProgramOp, 2> built = {nullptr, nullptr};
     Operation *last = function;
     for (StringRef name : names) {
-      bool fewRows = table.targetKind() == dialect::TargetKind::Cuda && name == kDecodeProgram;
+      bool fewRows =
+          table.targetKind() == dialect::TargetKind::Cuda && name == dialect::kDecodeProgram;
       qvlx::ProgramOp &first = built[fewRows];
       qvlx::ProgramOp program =
           first ? copyOf(first, name) : ProgramBuilder(table, function, fewRows).build(name);

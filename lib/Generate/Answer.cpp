@@ -28,9 +28,23 @@ absl::StatusOr<Answer> Answer::create(const Tokenizer &tokenizer,
 
 absl::StatusOr<std::string> Answer::accept(std::span<const float> logits) {
   if (std::any_of(logits.begin(), logits.end(), [](float logit) { return std::isnan(logit); }))
-    return absl::InternalError(absl::StrFormat(
-        "the logits of token %d are not numbers: check the weights with --verify", chosen.size()));
-  const std::int64_t id = sampler.next(logits);
+    return notNumbers();
+  return append(sampler.next(logits));
+}
+
+absl::StatusOr<std::string> Answer::acceptChosen(std::int64_t id) {
+  if (id == qvlfmt::kNoId)
+    return notNumbers();
+  sampler.accept(id);
+  return append(id);
+}
+
+absl::Status Answer::notNumbers() const {
+  return absl::InternalError(absl::StrFormat(
+      "the logits of token %d are not numbers: check the weights with --verify", chosen.size()));
+}
+
+std::string Answer::append(std::int64_t id) {
   chosen.push_back(id);
   std::string text = stream.push(id);
   reason = qvlrt::finishReason(rules, promptTokens, chosen.size(), id, stream.stopped());

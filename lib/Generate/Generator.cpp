@@ -58,11 +58,28 @@ absl::Status prefill(Session &session, SequenceState &sequence, const Generation
   return absl::OkStatus();
 }
 
+void show(const std::string &text, const GenerationOptions &options) {
+  if (options.onText && !text.empty())
+    options.onText(text);
+}
+
 absl::Status choose(std::span<const float> logits, const GenerationOptions &options,
                     Answer &answer) {
   QVLRT_ASSIGN_OR_RETURN(const std::string text, answer.accept(logits));
-  if (options.onText && !text.empty())
-    options.onText(text);
+  show(text, options);
+  return absl::OkStatus();
+}
+
+/// Runs the last id and chooses the next one where the logits are. Logits that nobody keeps stay
+/// there.
+absl::Status sampleNext(Session &session, const BatchItem &item, const GenerationOptions &options,
+                        GenerationResult &result, Answer &answer) {
+  const SamplingOperands sampling = answer.sampling();
+  std::vector<std::int64_t> ids;
+  std::vector<float> *kept = options.keepLogits == LogitRows::None ? nullptr : &result.logits;
+  QVLRT_RETURN_IF_ERROR(session.sample({&item, 1}, {&sampling, 1}, ids, kept));
+  QVLRT_ASSIGN_OR_RETURN(const std::string text, answer.acceptChosen(ids.front()));
+  show(text, options);
   return absl::OkStatus();
 }
 
@@ -75,6 +92,10 @@ absl::Status decode(Session &session, SequenceState &sequence, const GenerationO
     QVLRT_RETURN_IF_ERROR(checkCancelled(options));
     sequence.append(answer.ids().back());
     const BatchItem item{.sequence = &sequence, .rows = 1};
+    if (session.samplesOnDevice()) {
+      QVLRT_RETURN_IF_ERROR(sampleNext(session, item, options, result, answer));
+      continue;
+    }
     logits.clear();
     QVLRT_RETURN_IF_ERROR(session.step({&item, 1}, logits));
     if (options.keepLogits != LogitRows::None)

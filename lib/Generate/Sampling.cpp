@@ -23,6 +23,10 @@ std::vector<std::uint32_t> keptEntries(std::span<const float> logits) {
   return kept;
 }
 
+bool wasSeen(std::span<const std::int32_t> seen, std::size_t id) {
+  return static_cast<std::uint32_t>(seen[id / qvlfmt::kSeenBits]) >> (id % qvlfmt::kSeenBits) & 1;
+}
+
 absl::Status outOfRange(const char *name, double value, const char *range) {
   return absl::InvalidArgumentError(absl::StrFormat("%s is %g, it must be %s", name, value, range));
 }
@@ -49,13 +53,13 @@ bool isGreedy(const SamplingParameters &parameters) {
          parameters.topK == 1;
 }
 
-void applyRepetitionPenalty(std::span<float> logits, std::span<const std::uint8_t> seen,
+void applyRepetitionPenalty(std::span<float> logits, std::span<const std::int32_t> seen,
                             double penalty) {
   const float p = static_cast<float>(penalty);
   if (p == 1.0f)
     return;
   for (std::size_t i = 0; i < logits.size(); ++i)
-    if (seen[i])
+    if (wasSeen(seen, i))
       logits[i] = logits[i] < 0.0f ? logits[i] * p : logits[i] / p;
 }
 
@@ -110,7 +114,7 @@ void applyMinP(std::span<float> logits, double p) {
       logits[i] = kDropped;
 }
 
-void processLogits(std::span<float> logits, std::span<const std::uint8_t> seen,
+void processLogits(std::span<float> logits, std::span<const std::int32_t> seen,
                    const SamplingParameters &parameters) {
   applyRepetitionPenalty(logits, seen, parameters.repetitionPenalty);
   applyTemperature(logits, parameters.temperature);
@@ -161,12 +165,13 @@ double uniformAt(std::uint64_t seed, std::uint64_t index) {
 }
 
 Sampler::Sampler(const SamplingParameters &parameters, std::int64_t vocabSize)
-    : parameters(parameters), seen(vocabSize) {}
+    : seen(qvlfmt::seenWords(vocabSize)), parameters(parameters), vocabSize(vocabSize) {}
 
 void Sampler::observe(std::span<const std::int64_t> ids) {
   for (std::int64_t id : ids)
-    if (id >= 0 && id < static_cast<std::int64_t>(seen.size()))
-      seen[id] = 1;
+    if (id >= 0 && id < vocabSize)
+      seen[id / qvlfmt::kSeenBits] |=
+          static_cast<std::int32_t>(std::uint32_t{1} << (id % qvlfmt::kSeenBits));
 }
 
 std::int64_t Sampler::next(std::span<const float> logits) {
@@ -179,10 +184,29 @@ std::int64_t Sampler::next(std::span<const float> logits) {
     processLogits(row, seen, parameters);
     probabilities.resize(row.size());
     softmax(row, probabilities);
-    id = drawId(probabilities, uniformAt(parameters.seed, draws++));
+    id = drawId(probabilities, uniformAt(parameters.seed, draws));
   }
-  seen[id] = 1;
+  accept(id);
   return id;
+}
+
+SamplingOperands Sampler::operands() const {
+  SamplingOperands operands{.settings = {}, .draw = 0, .seen = seen};
+  operands.settings[qvlfmt::kPenalty] = static_cast<float>(parameters.repetitionPenalty);
+  if (isGreedy(parameters)) // as are settings of zeros
+    return operands;
+  operands.settings[qvlfmt::kTemperature] = parameters.temperature;
+  operands.settings[qvlfmt::kTopK] = static_cast<float>(parameters.topK);
+  operands.settings[qvlfmt::kDroppedShare] = static_cast<float>(1.0 - parameters.topP);
+  operands.settings[qvlfmt::kMinP] = static_cast<float>(parameters.minP);
+  operands.draw =
+      static_cast<std::int64_t>(std::ldexp(uniformAt(parameters.seed, draws), qvlfmt::kDrawBits));
+  return operands;
+}
+
+void Sampler::accept(std::int64_t id) {
+  observe({&id, 1});
+  draws += isGreedy(parameters) ? 0 : 1;
 }
 
 } // namespace qvlrt

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_format.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -21,15 +22,35 @@ double micros(Clock::duration duration) {
   return std::chrono::duration<double, std::micro>(duration).count();
 }
 
+/// How the ids behind the rows of a batch are chosen.
+struct Choice {
+  std::vector<float> settings;
+  std::vector<std::int32_t> seen;
+  std::vector<std::int64_t> draws;
+
+  explicit Choice(std::span<const SamplingOperands> rows) {
+    for (const SamplingOperands &row : rows) {
+      settings.insert(settings.end(), row.settings.begin(), row.settings.end());
+      seen.insert(seen.end(), row.seen.begin(), row.seen.end());
+      draws.push_back(row.draw);
+    }
+  }
+  void addTo(LanguageCall &call) const {
+    call.sampling = settings;
+    call.seen = seen;
+    call.draws = draws;
+  }
+};
+
 class ModelSession final : public Session {
 public:
   ModelSession(std::unique_ptr<Executor> executor, VisionProgram pictures, VisionProgram videos,
                LanguageProgram prefill, LanguageProgram decode, std::unique_ptr<KvCache> cache,
-               std::int64_t context, std::int64_t chunk)
+               std::int64_t context, const SessionOptions &options)
       : executor(std::move(executor)), pictures(std::move(pictures)), videos(std::move(videos)),
         prefill(std::move(prefill)), decode(std::move(decode)),
         features(this->executor->device(), rowBytes(facts())), cache(std::move(cache)),
-        context(context), chunk(chunk) {}
+        context(context), chunk(options.prefillChunk), sampleOnDevice(options.sampleOnDevice) {}
 
   static std::uint64_t rowBytes(const qvlfmt::ModelFacts &facts) {
     return std::uint64_t{sizeof(float)} * facts.hidden_size();
@@ -45,6 +66,9 @@ public:
   absl::StatusOr<SequenceState> newSequence(const ProcessedRequest &request,
                                             std::int64_t firstFeature) override;
   absl::Status step(std::span<const BatchItem> batch, std::vector<float> &logits) override;
+  bool samplesOnDevice() const override { return sampleOnDevice && decode.choosesIds(); }
+  absl::Status sample(std::span<const BatchItem> batch, std::span<const SamplingOperands> sampling,
+                      std::vector<std::int64_t> &ids, std::vector<float> *logits) override;
 
   void profileInto(std::vector<ProgramRun> *runs) override { profile = runs; }
   std::uint64_t arenaBytes() const override { return executor->arenaBytes(); }
@@ -52,6 +76,9 @@ public:
 
 private:
   absl::Status encode(VisionProgram &vision, const VisionInput &input);
+  /// Runs a batch. Rows of logits are appended to `logits` unless it is null; `choose` fills `ids`.
+  absl::Status run(std::span<const BatchItem> batch, const Choice *choice,
+                   std::vector<float> *logits, std::span<std::int32_t> ids);
 
   /// Runs `body(records)`, where records is null unless a profile is taken.
   template <typename Body> absl::Status profiled(std::string_view program, Body body) {
@@ -74,6 +101,7 @@ private:
   std::unique_ptr<KvCache> cache;
   std::int64_t context; // tokens of one sequence
   std::int64_t chunk;
+  bool sampleOnDevice;
   std::vector<ProgramRun> *profile = nullptr; // borrowed
   Clock::time_point created = Clock::now();
 };
@@ -128,20 +156,50 @@ absl::StatusOr<SequenceState> ModelSession::newSequence(const ProcessedRequest &
 }
 
 absl::Status ModelSession::step(std::span<const BatchItem> batch, std::vector<float> &logits) {
+  return run(batch, nullptr, &logits, {});
+}
+
+absl::Status ModelSession::sample(std::span<const BatchItem> batch,
+                                  std::span<const SamplingOperands> sampling,
+                                  std::vector<std::int64_t> &ids, std::vector<float> *logits) {
+  if (!samplesOnDevice())
+    return absl::FailedPreconditionError("this session does not choose ids on the device");
+  const bool areSingleRows = std::all_of(batch.begin(), batch.end(), [](const BatchItem &item) {
+    return item.rows == 1 && item.logits != LogitRows::None;
+  });
+  if (!areSingleRows || sampling.size() != batch.size())
+    return absl::InvalidArgumentError(
+        "ids are chosen behind single rows with logits, each with its own operands");
+  const Choice choice(sampling);
+  std::vector<std::int32_t> chosen(batch.size());
+  QVLRT_RETURN_IF_ERROR(run(batch, &choice, logits, chosen));
+  ids.insert(ids.end(), chosen.begin(), chosen.end());
+  return absl::OkStatus();
+}
+
+absl::Status ModelSession::run(std::span<const BatchItem> batch, const Choice *choice,
+                               std::vector<float> *logits, std::span<std::int32_t> ids) {
   QVLRT_ASSIGN_OR_RETURN(BatchOperands operands, gatherBatch(batch));
   const bool decoding = operands.isDecode();
   LanguageProgram &program = decoding ? decode : prefill;
   if (program.keepsShapes())
     operands.widenBlockTable(cache->layout().pagesFor(context));
-  const std::size_t before = logits.size();
-  logits.resize(before + operands.logitRows.size() * facts().vocab_size());
+  LanguageCall call = operands.call();
+  if (choice)
+    choice->addTo(call);
+  const std::size_t before = logits ? logits->size() : 0;
+  if (logits)
+    logits->resize(before + operands.logitRows.size() * facts().vocab_size());
   const absl::Status status =
       profiled(decoding ? "decode" : "prefill", [&](std::vector<CommandRecord> *records) {
-        return program.run(operands.call(), features.rows(0, features.size()), features.size(),
-                           *cache, std::span(logits).subspan(before), records);
+        const std::span<float> rows =
+            logits ? std::span(*logits).subspan(before) : std::span<float>();
+        return program.run(call, features.rows(0, features.size()), features.size(), *cache, rows,
+                           records, ids);
       });
   if (!status.ok()) {
-    logits.resize(before);
+    if (logits)
+      logits->resize(before);
     return status;
   }
   for (const BatchItem &item : batch)
@@ -193,7 +251,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, D
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<KvCache> cache, createCache(*executor, context, options));
   return std::make_unique<ModelSession>(std::move(executor), std::move(pictures), std::move(videos),
                                         std::move(prefill), std::move(decode), std::move(cache),
-                                        context, options.prefillChunk);
+                                        context, options);
 }
 
 } // namespace qvlrt

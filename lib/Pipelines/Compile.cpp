@@ -72,6 +72,9 @@ public:
 
 private:
   llvm::Error importCheckpoint();
+  int64_t longestContext() const {
+    return options.maxContext == 0 ? model->config.text.maxPositionEmbeddings : options.maxContext;
+  }
   llvm::Error compileTarget(const TargetOptions &target);
   llvm::Error fuse(Precision precision);
   llvm::Error runPipeline(Phase phase, ModuleOp module, const TargetOptions &target,
@@ -160,12 +163,20 @@ llvm::Error Compilation::runPipeline(Phase phase, ModuleOp module, const TargetO
   if (phase == Phase::Fuse && options.fuse)
     buildFusePipeline(pm, {options.foldStillFrames});
   if (phase == Phase::Outline)
-    buildOutlinePipeline(pm, target.kind);
+    buildOutlinePipeline(pm, {target.kind, longestContext()});
   if (phase == Phase::Codegen)
-    buildCodegenPipeline(pm, {target.kind, target.featureSets, options.dumpKernelsTo});
+    buildCodegenPipeline(pm, {.target = target.kind,
+                              .featureSets = target.featureSets,
+                              .cubins = options.cubins,
+                              .assembler = options.assembler,
+                              .dumpDirectory = options.dumpKernelsTo});
   dump.instrument(pm, phase, variant);
-  if (failed(pm.run(module)))
+  if (failed(pm.run(module))) {
+    if (phase == Phase::Codegen && target.kind == mlir::qvl::TargetKind::Cuda &&
+        !options.cubins.empty())
+      return badInput(options.assembler, "the machine code for --cubins could not be made");
     return llvm::createStringError("phase " + phaseName(phase) + " failed");
+  }
   return dump.phase(phase, variant, module);
 }
 

@@ -61,12 +61,15 @@ void buildFusePipeline(OpPassManager &pm, const FuseOptions &options) {
   pm.addPass(createCSEPass());
 }
 
-void buildOutlinePipeline(OpPassManager &pm, mlir::qvl::TargetKind target) {
+void buildOutlinePipeline(OpPassManager &pm, const OutlineOptions &options) {
+  if (options.target == mlir::qvl::TargetKind::Cuda) {
+    // Where logits would have to be copied to be sampled, the program samples.
+    pm.addPass(mlir::qvl::createSampleOnDevicePass());
+    pm.addPass(createSplitCachedAttentionPass({.maxContext = options.maxContext}));
+  }
   // The stored form of a weight is part of a kernel's key, so it is chosen first.
   pm.addPass(mlir::qvl::createAssignEncodingsPass());
-  OutlineKernelsPassOptions options;
-  options.target = nameOf(target).str();
-  pm.addPass(createOutlineKernelsPass(options));
+  pm.addPass(createOutlineKernelsPass({.target = nameOf(options.target).str()}));
   // Every launch computes its sizes anew; folding leaves one of each in a program.
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -82,12 +85,15 @@ static PassOptions codegenPassOptions(const CodegenOptions &options, List PassOp
 }
 
 void buildCodegenPipeline(OpPassManager &pm, const CodegenOptions &options) {
-  if (options.target == mlir::qvl::TargetKind::Cuda)
-    pm.addPass(
-        createCodegenNVPTXPass(codegenPassOptions(options, &CodegenNVPTXPassOptions::chips)));
-  else
-    pm.addPass(
-        createCodegenX86Pass(codegenPassOptions(options, &CodegenX86PassOptions::featureSets)));
+  if (options.target == mlir::qvl::TargetKind::Cuda) {
+    CodegenNVPTXPassOptions pass = codegenPassOptions(options, &CodegenNVPTXPassOptions::chips);
+    pass.cubins.assign(options.cubins.begin(), options.cubins.end());
+    pass.assembler = options.assembler;
+    pm.addPass(createCodegenNVPTXPass(pass));
+    return;
+  }
+  pm.addPass(
+      createCodegenX86Pass(codegenPassOptions(options, &CodegenX86PassOptions::featureSets)));
 }
 
 void registerPassesAndPipelines() {
@@ -101,7 +107,7 @@ void registerPassesAndPipelines() {
   using TargetOptions = TargetPipelineOptions;
   PassPipelineRegistration<TargetOptions>("qvl-outline-pipeline", "Phase outline",
                                           [](OpPassManager &pm, const TargetOptions &options) {
-                                            buildOutlinePipeline(pm, options.target);
+                                            buildOutlinePipeline(pm, {.target = options.target});
                                           });
   PassPipelineRegistration<TargetOptions>("qvl-codegen-pipeline",
                                           "Phase codegen, with the default feature sets",

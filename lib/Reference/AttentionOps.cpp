@@ -1,9 +1,11 @@
 // Attention inside segments and over the paged cache. Softmax is the plain form: maximum,
-// exponents, sum, weighted values, each in ascending key order.
+// exponents, sum, weighted values, each in ascending key order, and in splits of the keys the same
+// for the keys of each.
 
 #include "OpFunctions.h"
 
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::qvl;
@@ -11,11 +13,22 @@ using namespace mlir::qvl::reference;
 
 static int64_t at(const Tensor &index, int64_t i) { return static_cast<int64_t>(index.values[i]); }
 
-/// softmax(scale · q·kᵀ)·v of one query head over the keys and values pointed to; there is at least
-/// one.
+namespace {
+/// One query head over some keys and values: the maximum of the scaled scores, the sum of
+/// exp(score - maximum), and the values weighted by that. Without keys minus infinity and zero.
+template <typename Real> struct WeightedValues {
+  Real maximum = -std::numeric_limits<Real>::infinity(), sum = 0;
+  std::vector<Real> total;
+
+  WeightedValues(const double *query, ArrayRef<const double *> keys,
+                 ArrayRef<const double *> values, int64_t headDim, Real scale);
+};
+} // namespace
+
 template <typename Real>
-static void attend(const double *query, ArrayRef<const double *> keys,
-                   ArrayRef<const double *> values, int64_t headDim, Real scale, double *result) {
+WeightedValues<Real>::WeightedValues(const double *query, ArrayRef<const double *> keys,
+                                     ArrayRef<const double *> values, int64_t headDim, Real scale)
+    : total(headDim, Real{0}) {
   std::vector<Real> weights(keys.size());
   for (auto [weight, key] : llvm::zip(weights, keys)) {
     weight = 0;
@@ -23,18 +36,25 @@ static void attend(const double *query, ArrayRef<const double *> keys,
       weight += static_cast<Real>(query[d]) * static_cast<Real>(key[d]);
     weight *= scale;
   }
-  Real maximum = *std::max_element(weights.begin(), weights.end());
-  Real sum = 0;
+  if (!weights.empty())
+    maximum = *std::max_element(weights.begin(), weights.end());
   for (Real &weight : weights) {
     weight = std::exp(weight - maximum);
     sum += weight;
   }
-  std::vector<Real> total(headDim, Real{0});
   for (auto [weight, value] : llvm::zip(weights, values))
     for (int64_t d = 0; d < headDim; ++d)
       total[d] += weight * static_cast<Real>(value[d]);
+}
+
+/// softmax(scale · q·kᵀ)·v of one query head over the keys and values pointed to; there is at least
+/// one.
+template <typename Real>
+static void attend(const double *query, ArrayRef<const double *> keys,
+                   ArrayRef<const double *> values, int64_t headDim, Real scale, double *result) {
+  WeightedValues<Real> all(query, keys, values, headDim, scale);
   for (int64_t d = 0; d < headDim; ++d)
-    result[d] = total[d] / sum;
+    result[d] = all.total[d] / all.sum;
 }
 
 /// Fails unless `segments` is 0, non-decreasing numbers, `rows`, with no step above `maxRows`.
@@ -125,7 +145,7 @@ namespace {
 struct Sequences {
   const Tensor &rowOffsets, &rowSequence, &cacheLengths, &blockTable;
 
-  LogicalResult check(CachedAttentionOp op, int64_t rows) const;
+  LogicalResult check(Operation *op, int64_t rows) const;
   /// The number of row `t`'s token inside its sequence.
   int64_t token(int64_t t) const {
     int64_t sequence = at(rowSequence, t);
@@ -140,7 +160,7 @@ struct Sequences {
 };
 } // namespace
 
-LogicalResult Sequences::check(CachedAttentionOp op, int64_t rows) const {
+LogicalResult Sequences::check(Operation *op, int64_t rows) const {
   int64_t count = cacheLengths.size();
   if (failed(checkRows(op, "row_sequence", rowSequence, rows)) ||
       failed(checkRows(op, "row_offsets", rowOffsets, count + 1)) ||
@@ -151,14 +171,14 @@ LogicalResult Sequences::check(CachedAttentionOp op, int64_t rows) const {
   for (int64_t t = 0; t < rows; ++t) {
     int64_t sequence = at(rowSequence, t);
     if (t < at(rowOffsets, sequence) || t >= at(rowOffsets, sequence + 1))
-      return op.emitOpError() << "row " << t << " is outside of the rows of its sequence "
-                              << sequence;
+      return op->emitOpError() << "row " << t << " is outside of the rows of its sequence "
+                               << sequence;
   }
   return success();
 }
 
 /// The cache rows of tokens `0 .. token(t)` of row `t`'s sequence, in order.
-static FailureOr<std::vector<const CacheRow *>> visibleRows(CachedAttentionOp op,
+static FailureOr<std::vector<const CacheRow *>> visibleRows(Operation *op,
                                                             const Sequences &sequences, int64_t t,
                                                             const Cache &cache, int64_t layer) {
   int64_t sequence = at(sequences.rowSequence, t), pageSize = cache.getType().getPage();
@@ -167,8 +187,8 @@ static FailureOr<std::vector<const CacheRow *>> visibleRows(CachedAttentionOp op
     int64_t page = sequences.page(sequence, j, pageSize);
     const CacheRow *row = page < 0 ? nullptr : cache.find(layer, page * pageSize + j % pageSize);
     if (!row)
-      return op.emitOpError() << "token " << j << " of sequence " << sequence << " in layer "
-                              << layer << " was never appended";
+      return op->emitOpError() << "token " << j << " of sequence " << sequence << " in layer "
+                               << layer << " was never appended";
     rows.push_back(row);
   }
   return rows;
@@ -208,5 +228,110 @@ FailureOr<Results> reference::evaluateOp(CachedAttentionOp op, const Operands &o
                 static_cast<decltype(zero)>(op.getScale().convertToDouble()), result.row(t));
     });
   }
+  return Results{std::move(result)};
+}
+
+namespace {
+/// The results of cached_attention_splits: weights and output.
+struct Splits {
+  Tensor weights, output;
+};
+} // namespace
+
+/// One head of one split of row `t`; `rows` are the cache rows of the split's tokens.
+template <typename Real>
+static void attendSplit(const double *query, ArrayRef<const CacheRow *> rows, int64_t offset,
+                        Real scale, double *weights, MutableArrayRef<double> output) {
+  auto headDim = static_cast<int64_t>(output.size());
+  std::vector<const double *> keys, values;
+  for (const CacheRow *row : rows) {
+    keys.push_back(row->key.data() + offset);
+    values.push_back(row->value.data() + offset);
+  }
+  WeightedValues<Real> split(query, keys, values, headDim, scale);
+  weights[0] = split.maximum;
+  weights[1] = split.sum;
+  // Nobody may read the output of a split without tokens.
+  llvm::copy(split.total, output.begin());
+  if (rows.empty())
+    llvm::fill(output, std::numeric_limits<double>::quiet_NaN());
+}
+
+/// All splits and heads of row `t`.
+template <typename Real>
+static void attendRowInSplits(const double *query, ArrayRef<const CacheRow *> rows, int64_t t,
+                              CacheType cache, Real scale, Splits &result) {
+  int64_t splits = result.output.shape[1], heads = result.output.shape[2],
+          headDim = result.output.shape[3], sharing = heads / cache.getKvHeads();
+  for (int64_t split = 0; split < splits; ++split) {
+    std::vector<const CacheRow *> ofSplit;
+    for (auto [token, row] : llvm::enumerate(rows))
+      if (static_cast<int64_t>(token) / kSplitTokens % splits == split)
+        ofSplit.push_back(row);
+    for (int64_t h = 0; h < heads; ++h) {
+      int64_t head = split * heads + h;
+      attendSplit(query + h * headDim, ofSplit, h / sharing * headDim, scale,
+                  result.weights.row(t) + 2 * head,
+                  {result.output.row(t) + head * headDim, static_cast<size_t>(headDim)});
+    }
+  }
+}
+
+FailureOr<Results> reference::evaluateOp(CachedAttentionSplitsOp op, const Operands &operands) {
+  const Tensor &query = operands.tensor(0);
+  const Cache &cache = operands.cache(1);
+  int64_t layer = operands.index(2);
+  Sequences sequences{operands.tensor(3), operands.tensor(4), operands.tensor(5),
+                      operands.tensor(6)};
+  if (failed(checkLayer(op, layer, cache)) || failed(sequences.check(op, query.rows())))
+    return failure();
+  int64_t splits = op.getOutput().getType().getDimSize(1), heads = query.shape[1];
+  Splits result{Tensor({query.rows(), splits, heads, 2}),
+                Tensor({query.rows(), splits, heads, query.shape[2]})};
+  for (int64_t t = 0; t < query.rows(); ++t) {
+    FailureOr<std::vector<const CacheRow *>> rows = visibleRows(op, sequences, t, cache, layer);
+    if (failed(rows))
+      return failure();
+    operands.inPrecision([&](auto zero) {
+      attendRowInSplits(query.row(t), *rows, t, cache.getType(),
+                        static_cast<decltype(zero)>(op.getScale().convertToDouble()), result);
+    });
+  }
+  return Results{std::move(result.weights), std::move(result.output)};
+}
+
+/// One head; those of a split lie behind each other, and splits do. `sum` is zero.
+template <typename Real>
+static void mergeHead(const double *weights, const double *output, int64_t splits, int64_t heads,
+                      int64_t headDim, double *result, Real sum) {
+  Real maximum = -std::numeric_limits<Real>::infinity();
+  for (int64_t split = 0; split < splits; ++split)
+    maximum = std::max(maximum, static_cast<Real>(weights[2 * heads * split]));
+  std::vector<Real> total(headDim, Real{0});
+  for (int64_t split = 0; split < splits; ++split) {
+    const double *ofSplit = weights + 2 * heads * split;
+    if (ofSplit[1] == 0)
+      continue; // No tokens: the output is not to be read.
+    Real weight = std::exp(static_cast<Real>(ofSplit[0]) - maximum);
+    sum += weight * static_cast<Real>(ofSplit[1]);
+    for (int64_t d = 0; d < headDim; ++d)
+      total[d] += weight * static_cast<Real>(output[heads * headDim * split + d]);
+  }
+  for (int64_t d = 0; d < headDim; ++d)
+    result[d] = total[d] / sum;
+}
+
+FailureOr<Results> reference::evaluateOp(MergeSplitsOp op, const Operands &operands) {
+  const Tensor &weights = operands.tensor(0), &output = operands.tensor(1);
+  if (failed(checkRows(op, "output", output, weights.rows())))
+    return failure();
+  int64_t splits = output.shape[1], heads = output.shape[2], headDim = output.shape[3];
+  Tensor result({output.rows(), heads * headDim});
+  for (int64_t t = 0; t < output.rows(); ++t)
+    for (int64_t h = 0; h < heads; ++h)
+      operands.inPrecision([&](auto zero) {
+        mergeHead(weights.row(t) + 2 * h, output.row(t) + headDim * h, splits, heads, headDim,
+                  result.row(t) + headDim * h, zero);
+      });
   return Results{std::move(result)};
 }

@@ -121,7 +121,8 @@ FailureOr<std::vector<RuntimeValue>> Interpreter::evaluate(Operation &op,
       })
       .Case<EmbedOp, GatherRowsOp, MergeFeaturesOp, RegroupOp, MergeRowsOp, LinearOp, RmsNormOp,
             AddOp, MulOp, SiluOp, GeluOp, CastOp, SplitHeadsOp, RopeTableOp, RotateOp, AttentionOp,
-            CacheAppendOp, CachedAttentionOp, FusedLinearOp, RopeQkOp, RopeAppendOp>(
+            CacheAppendOp, CachedAttentionOp, CachedAttentionSplitsOp, MergeSplitsOp, FusedLinearOp,
+            RopeQkOp, RopeAppendOp, ArgmaxOp, SampleOp>(
           [&](auto known) { return evaluateOp(known, operands); })
       .Default([](Operation *unknown) -> FailureOr<Results> {
         return unknown->emitOpError() << "is unknown to the reference interpreter";

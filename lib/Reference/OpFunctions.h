@@ -65,10 +65,15 @@ FailureOr<Results> evaluateOp(RotateOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(AttentionOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(CacheAppendOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(CachedAttentionOp op, const Operands &operands);
+FailureOr<Results> evaluateOp(CachedAttentionSplitsOp op, const Operands &operands);
+FailureOr<Results> evaluateOp(MergeSplitsOp op, const Operands &operands);
 
 FailureOr<Results> evaluateOp(FusedLinearOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(RopeQkOp op, const Operands &operands);
 FailureOr<Results> evaluateOp(RopeAppendOp op, const Operands &operands);
+
+FailureOr<Results> evaluateOp(ArgmaxOp op, const Operands &operands);
+FailureOr<Results> evaluateOp(SampleOp op, const Operands &operands);
 
 /// Fails with a diagnostic unless `tensor` has `rows` rows; `what` names it.
 LogicalResult checkRows(Operation *op, StringRef what, const Tensor &tensor, int64_t rows);

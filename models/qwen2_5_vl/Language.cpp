@@ -69,7 +69,8 @@ LogicalResult traceLanguage(ModuleOp module, const TextConfig &config, const Tra
                                           config.headDim, options.pageSize, activation));
   Tensor logitRows = trace.input("logit_rows", i32, {kDynamic});
   // One function serves prefill (many rows) and decode (few rows of many sequences).
-  trace.function()->setAttr("qvl.programs", builder.getStrArrayAttr({"prefill", "decode"}));
+  trace.function()->setAttr(dialect::kProgramsAttr,
+                            builder.getStrArrayAttr({"prefill", dialect::kDecodeProgram}));
 
   Tensor x;
   {

@@ -73,8 +73,9 @@ def usage_errors(suite):
     for option in ("max-new-tokens=0", "max-new-tokens=ten", "temperature=-1", "temperature=nan",
                    "top-k=-1", "top-p=0", "top-p=1.5", "min-p=2", "repetition-penalty=0", "seed=-1",
                    "seed=1e3", "threads=0", "prefill-chunk=0", "kv-memory=lots", "max-pixels=0",
-                   "logits=some", "device=tpu", "device=cuda:x", "cuda-graphs=maybe", "stop=", "dump-dir=",
-                   "fps=0", "expected-output=logits", "expected-output=nothing=x.npy"):
+                   "logits=some", "device=tpu", "device=cuda:x", "cuda-graphs=maybe",
+                   "cuda-sampling=maybe", "stop=", "dump-dir=", "fps=0", "expected-output=logits",
+                   "expected-output=nothing=x.npy"):
         case("--" + option, ["--prompt=a", "--" + option], "--" + option.split("=")[0])
     case("messages and prompt", ["--messages=a.json", "--prompt=a"], "--messages")
     case("json without a request", ["--json"], "--prompt")

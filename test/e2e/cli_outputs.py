@@ -99,8 +99,8 @@ class Suite:
         assert done.returncode == 0 and not done.stderr
         options = ("image video fps prompt messages system max-new-tokens greedy temperature top-k "
                    "top-p min-p repetition-penalty seed stop min-pixels max-pixels device cuda-driver "
-                   "cuda-graphs threads prefill-chunk kv-memory max-context json dump-dir logits profile "
-                   "expected-output rtol atol verify allow-special version").split()
+                   "cuda-graphs cuda-sampling threads prefill-chunk kv-memory max-context json dump-dir "
+                   "logits profile expected-output rtol atol verify allow-special version").split()
         missing = [option for option in options if f"--{option}" not in page]
         assert not missing, f"{missing} are not on the page"
         assert "Exit codes" in page

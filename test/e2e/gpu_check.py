@@ -3,12 +3,14 @@
 
     gpu_check.py BUILD_DIR [ARTIFACT_DIR]
 
-The second run shows that qvl-ptxrun and the comparison work; the results are those of the simulator.
+The second run, of all parts in small, shows that the programs, the comparisons and the report work; the results are those of the
+simulator. What --carry collects must do as a build.
 """
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 900
@@ -36,12 +38,47 @@ def missing_driver(build):
     return (1, 0, 0) if right else counts("a driver that is missing", (1, output, error))
 
 
+def simulated_run(build, driver):
+    """All parts, and their report."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder) / "report.md"
+        result = counts("the simulator's driver library", check(build, f"--cuda-driver={driver}", "--small", f"--report={report}"))
+        text = report.read_text() if report.exists() else ""
+    lacking = [word for word in ("# PTX simulator", "| PTX |", "| devices |", "| models |", "| benchmark |", "not measured") if word not in text]
+    if lacking:
+        print(f"FAILED the report lacks {lacking}:\n{text}")
+    return result[0] + (not lacking), result[1] + bool(lacking), result[2]
+
+
+def refused_benchmark(build, driver):
+    """Times of a simulator are none."""
+    command = [sys.executable, str(SOURCE / "test/bench/gpu_bench.py"), str(build), "--shapes=small",
+               f"--program={build}/bin/qvl-ptxrun --cuda-driver={driver}"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    right = done.returncode == 1 and not done.stdout and "is a simulator: how long it takes says nothing about a GPU" in done.stderr
+    if not right:
+        print(f"FAILED a benchmark of a simulator: exit code {done.returncode}: {done.stdout}{done.stderr}")
+    return int(right), int(not right), 0
+
+
+def carried_run(build, driver):
+    with tempfile.TemporaryDirectory() as folder:
+        carried = check(build, f"--carry={folder}")
+        if carried[0] != 0:
+            return counts("--carry", carried)
+        left = [name for name in ("bin/qvl-opt", "sim") if (pathlib.Path(folder) / name).exists()]
+        result = counts("what was carried", check(folder, f"--cuda-driver={driver}", "--only=emitted/linear_mma"))
+    if left:
+        print(f"FAILED --carry took {left} along")
+    return result[0] + (not left), result[1] + bool(left), result[2]
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     simulated = build / "sim/libcuda.so.1"
     runs = [missing_driver(build), counts("this machine's driver", check(build))]
     if simulated.exists():
-        runs.append(counts("the simulator's driver library", check(build, f"--cuda-driver={simulated}")))
+        runs += [run(build, simulated) for run in (simulated_run, refused_benchmark, carried_run)]
     else:
         print(f"SKIPPED the simulator's driver library: {simulated} is not built")
         runs.append((0, 0, 1))

@@ -3,8 +3,8 @@
 
     gpu_goldens.py BUILD_DIR ARTIFACT_DIR [--full] [--only=SUBSTRING] [--driver=PATH] [--async=late|early] [--seed=N]
 
-The folders gpu and gpu-bf16 of ARTIFACT_DIR hold shapes-vl.qvl, mini_f32.qvl and mini_bf16.qvl, compiled
-with --target=cpu:v3,cuda:sm_80, the former with --precision=f32, the latter with the default, bf16 on GPUs.
+The folders gpu, gpu-bf16 and gpu-sm_90a of ARTIFACT_DIR hold shapes-vl.qvl, mini_f32.qvl and mini_bf16.qvl: the former two compiled
+with --target=cpu:v3,cuda:sm_80, the first with --precision=f32, the second with the default, bf16 on GPUs, and the third with --target=cuda:sm_90a.
 The rules are those of run_goldens.py and bf16_goldens.py. A simulator is slow: without --full a part of the
 cases runs. --driver=system takes the driver of the machine and skips where there is none.
 """
@@ -22,9 +22,9 @@ import run_goldens
 from qvl_run import GOLDENS, SOURCE, Results, Skip, Tool, artifact, read_dump, read_safetensors, text
 
 # What runs without --full: every kernel of the models, in a minute of two cores.
-SAMPLES = {"f32": ["05-colour-small", "16-hello"], "bf16": ["05-colour-small"]}
-CASES = {"f32": ["image_small"], "bf16": ["image_small"]}
-FOLDERS = {"f32": "gpu", "bf16": "gpu-bf16"}
+SAMPLES = {"f32": ["05-colour-small", "16-hello"], "bf16": ["05-colour-small"], "sm_90a": ["05-colour-small"]}
+CASES = {"f32": ["image_small"], "bf16": ["image_small"], "sm_90a": ["image_small"]}
+FOLDERS = {"f32": "gpu", "bf16": "gpu-bf16", "sm_90a": "gpu-sm_90a"}
 
 
 class GpuTool(Tool):
@@ -65,15 +65,15 @@ def shapes_samples():
         return json.load(file)["samples"]
 
 
-def run_shapes(tool, folder, precision, selection, results):
-    check = {"f32": run_goldens.check_sample, "bf16": bf16_goldens.check_sample}[precision]
+def run_shapes(tool, folder, kind, selection, results):
+    check = run_goldens.check_sample if kind == "f32" else bf16_goldens.check_sample
     for sample in shapes_samples():
-        label = f"{precision}/shapes-vl/{sample['name']}"
-        if selection.takes(label, sample["name"], SAMPLES[precision]):
+        label = f"{kind}/shapes-vl/{sample['name']}"
+        if selection.takes(label, sample["name"], SAMPLES[kind]):
             results.run(label, lambda: check(tool, artifact(folder, "shapes-vl.qvl"), sample))
 
 
-def run_minis(tool, folder, precision, selection, results):
+def run_minis(tool, folder, kind, selection, results):
     with open(os.path.join(GOLDENS, "cases.json"), encoding="utf-8") as file:
         cases = json.load(file)["cases"]
     errors = bf16_goldens.Errors()
@@ -81,22 +81,22 @@ def run_minis(tool, folder, precision, selection, results):
         tensors = read_safetensors(os.path.join(GOLDENS, case["file"]))
         for index in range(len(case["conversations"])):
             name = case["name"] + (f"[{index}]" if len(case["conversations"]) > 1 else "")
-            label = f"{precision}/{case['checkpoint']}/{name}"
-            if not selection.takes(label, case["name"], CASES[precision]):
+            label = f"{kind}/{case['checkpoint']}/{name}"
+            if not selection.takes(label, case["name"], CASES[kind]):
                 continue
 
             def check():
                 model = artifact(folder, case["checkpoint"] + ".qvl")
-                if precision == "f32":
+                if kind == "f32":
                     return run_goldens.check_conversation(tool, model, case, tensors, index)
                 return bf16_goldens.check_conversation(tool, model, case, tensors, index, name,
                                                        errors)
             results.run(label, check)
     # The rule for the median and the worst is one for all cases together.
-    if precision == "bf16" and selection.full:
+    if kind != "f32" and selection.full:
         for checkpoint in dict.fromkeys(case["checkpoint"] for case in cases):
             for tensor in ("features", "logits"):
-                label = f"bf16/{checkpoint}, all {tensor}"
+                label = f"{kind}/{checkpoint}, all {tensor}"
                 if selection.only in label:
                     results.run(label, lambda: errors.check(checkpoint, tensor))
 
@@ -112,11 +112,32 @@ def dump_of(tool, model, *options):
 
 
 def check_repeats(tool, model):
-    """Bits, from run to run and between replayed graphs and single launches."""
+    """Bits, from run to run and between replayed graphs and single launches; greedy ids also
+    between GPU and host."""
     first = dump_of(tool, model)
-    for other in (dump_of(tool, model), dump_of(tool, model, "--cuda-graphs=off")):
+    for other in (dump_of(tool, model), dump_of(tool, model, "--cuda-graphs=off"),
+                  dump_of(tool, model, "--cuda-sampling=off")):
         for name in first:
             assert np.array_equal(first[name], other[name]), f"{name} differs"
+
+
+# Every rule at once; temperatures that spread the probabilities of a confident model.
+RULES = [["--temperature=1.5", "--top-k=0"],
+         ["--temperature=2", "--top-k=20", "--top-p=0.9", "--min-p=0.001", "--repetition-penalty=1.1"]]
+
+
+def check_sampling(tool, model):
+    """Ids chosen on the GPU are those that the host chooses from the same logits."""
+    texts = set()
+    for rules in RULES:
+        for seed in (1, 2):
+            options = ["--prompt=How many shapes?", "--max-new-tokens=6", f"--seed={seed}", *rules]
+            device, host = (tool.report(model, *options, f"--cuda-sampling={where}")["ids"]
+                            for where in ("on", "off"))
+            assert device == host, f"{rules}, seed {seed}: {device} on the GPU, {host} on the host"
+            texts.add(tuple(device))
+    assert len(texts) > 1, "every seed gave the same answer"
+    return f"{len(texts)} different answers"
 
 
 def inspect(build, path):
@@ -158,9 +179,10 @@ def check_plan(tool, model):
 
 
 def run_properties(build, tool, folders, artifacts, selection, results):
-    for precision, folder in folders.items():
-        for name, check in (("repeats", check_repeats), ("plan", check_plan)):
-            label = f"{precision}/shapes-vl/{name}"
+    for kind, folder in folders.items():
+        for name, check in (("repeats", check_repeats), ("plan", check_plan),
+                            ("sampling", check_sampling)):
+            label = f"{kind}/shapes-vl/{name}"
             if selection.only in label:
                 results.run(label, lambda: check(tool, artifact(folder, "shapes-vl.qvl")))
     if selection.only in "size":
@@ -190,11 +212,10 @@ def main():
     environment = {"QVL_PTXSIM_ASYNC": arguments.mode, "QVL_PTXSIM_SEED": str(arguments.seed)}
     tool = GpuTool(arguments.build, driver_of(arguments), environment)
     selection, results = Selection(arguments), Results(width=44)
-    folders = {precision: os.path.join(arguments.artifacts, name)
-               for precision, name in FOLDERS.items()}
-    for precision, folder in folders.items():
-        run_shapes(tool, folder, precision, selection, results)
-        run_minis(tool, folder, precision, selection, results)
+    folders = {kind: os.path.join(arguments.artifacts, name) for kind, name in FOLDERS.items()}
+    for kind, folder in folders.items():
+        run_shapes(tool, folder, kind, selection, results)
+        run_minis(tool, folder, kind, selection, results)
     run_properties(arguments.build, tool, folders, arguments.artifacts, selection, results)
     results.finish()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the PTX cases (test/ptx: corpus, nvcc set, model kernels) in the simulator and compares the results.
+"""Runs the PTX cases (test/ptx: corpus, nvcc set, model kernels, emitted kernels) in the simulator and compares the results.
 
     ptx_cases.py BUILD_DIR [ARTIFACT_DIR] [--program=COMMAND [--capability=N]] [--only=TEXT]
 
@@ -8,6 +8,7 @@ cases once through another command that takes the same options: qvl-ptxrun over 
 N (90 for 9.0). tools/ci/gpu-check.sh does that.
 """
 import argparse
+import concurrent.futures
 import importlib.util
 import pathlib
 import re
@@ -18,6 +19,7 @@ import tempfile
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PTX = SOURCE / "test/ptx"
+DRIVER_JOBS = 4  # on a GPU a case is mostly the start of its process
 MODES = {"late": ["--async=late"], "early": ["--async=early", "--seed=7"]}
 sys.path.insert(0, str(PTX))
 import cases as ptx  # noqa: E402
@@ -29,12 +31,17 @@ def runs_on(capability, file):
     return capability == int(number) if specific else capability >= int(number)
 
 
-def load_cases():
-    for folder in ("corpus", "nvcc", "kernels"):
+def load_cases(build, results):
+    for folder in ("corpus", "nvcc", "kernels", "emitted"):
         spec = importlib.util.spec_from_file_location(f"{folder}_cases", PTX / folder / "cases.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        yield from module.cases()
+        if folder != "emitted":
+            yield from module.cases()
+        elif emitted := module.prepare(build):
+            yield from module.cases(emitted)
+        else:
+            results.skip("emitted kernels", f"{build} has no qvl-opt and none were carried along")
 
 
 class Results:
@@ -63,15 +70,18 @@ def check_fresh(results):
     results.add("corpus is what its generator writes", stale and f"differ: {', '.join(stale[:5])}")
 
 
-def run_cases(results, arguments, program, modes):
-    for case in load_cases():
+def run_cases(results, arguments, program, modes, jobs=1):
+    runs = []
+    for case in load_cases(arguments.build_dir, results):
         if arguments.only not in case.name:
             continue
         if arguments.capability and not runs_on(arguments.capability, case.file):
             results.skip(case.name, f"the GPU has compute capability {arguments.capability / 10}; see .target of {case.file.name}")
             continue
-        for mode, options in modes.items():
-            results.add(f"{case.name} {mode}".rstrip(), ptx.check(case, program, options))
+        runs += [(f"{case.name} {mode}".rstrip(), case, options) for mode, options in modes.items()]
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for (name, *_), wrong in zip(runs, pool.map(lambda run: ptx.check(run[1], program, run[2]), runs)):
+            results.add(name, wrong)
 
 
 def main():
@@ -85,7 +95,7 @@ def main():
     results = Results()
     simulator = arguments.build_dir / "bin/qvl-ptxsim"
     if arguments.program:
-        run_cases(results, arguments, shlex.split(arguments.program), {"": []})
+        run_cases(results, arguments, shlex.split(arguments.program), {"": []}, jobs=DRIVER_JOBS)
     elif simulator.exists():
         if not arguments.only:
             check_fresh(results)

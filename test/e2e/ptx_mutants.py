@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks what mutants are made of a PTX text, and that the simulator detects a fixed sample of those of test/ptx.
+"""Checks what mutants are made of a PTX text, and that the simulator detects a fixed sample of those of test/ptx and of those of
+the kernels that the build's compiler emits.
 
     ptx_mutants.py BUILD_DIR [ARTIFACT_DIR]
 
@@ -14,7 +15,7 @@ TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools/ci"
 sys.path.insert(0, str(TOOLS))
 from ptx_mutations import mutants  # noqa: E402
 
-A_CLASS = 3  # mutants of each class in the sample
+SAMPLES = (["--sample=3"], ["--emitted", "--sample=2"])  # mutants of each class
 
 TEXT = """.version 8.0
 .target sm_90a
@@ -67,22 +68,26 @@ def check_mutations():
     return wrong or moved
 
 
+def run_sample(build, options):
+    done = subprocess.run([sys.executable, str(TOOLS / "ptx-mutants.py"), build, *options], capture_output=True, text=True)
+    print(done.stdout + done.stderr)
+    found = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", done.stdout, re.MULTILINE)
+    return map(int, found.groups()) if found else (0, 1, 0)
+
+
 def main():
     simulator = pathlib.Path(sys.argv[1]) / "bin/qvl-ptxsim"
     wrong = check_mutations()
     if wrong:
         print(f"FAILED mutations: {wrong}")
     counts = [not wrong, bool(wrong), 0]
-    if simulator.exists():
-        done = subprocess.run([sys.executable, str(TOOLS / "ptx-mutants.py"), sys.argv[1], f"--sample={A_CLASS}"],
-                              capture_output=True, text=True)
-        print(done.stdout + done.stderr)
-        found = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", done.stdout, re.MULTILINE)
-        sample = map(int, found.groups()) if found else (0, 1, 0)
-        counts = [a + b for a, b in zip(counts, sample)]
-    else:
-        print(f"SKIPPED the sample: {simulator} is not built")
-        counts[2] += 1
+    for options in SAMPLES:
+        needed = simulator.with_name("qvl-opt") if "--emitted" in options else simulator
+        if simulator.exists() and needed.exists():
+            counts = [a + b for a, b in zip(counts, run_sample(sys.argv[1], options))]
+        else:
+            print(f"SKIPPED the sample {options}: {needed} is not built")
+            counts[2] += 1
     print("{} passed, {} failed, {} skipped".format(*map(int, counts)))
     return 1 if counts[1] else 0
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compiles the checkpoints of the tests to BUILD_DIR/test-artifacts (default BUILD_DIR: build), and to its folders no-fuse,
 # bf16 and bf16-no-fuse unfused, with bf16 activations, and both; to its folder still with a program for pictures; to its
-# folders gpu and gpu-bf16 for GPUs too, there with f32 and with bf16 activations.
+# folders gpu and gpu-bf16 for GPUs too, there with f32 and with bf16 activations, and to gpu-sm_90a for Hopper alone.
 # Exits 1 if one fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -31,6 +31,7 @@ compile_all test-artifacts/no-fuse --precision=f32 --no-fuse
 compile_all test-artifacts/bf16 --precision=bf16
 compile_all test-artifacts/bf16-no-fuse --precision=bf16 --no-fuse
 compile_all test-artifacts/still --precision=f32 --fold-still-frames
-compile_all test-artifacts/gpu --target=cpu:v3,cuda:sm_80 --precision=f32 --dump-kernels-to="$build_dir/test-artifacts/gpu/kernels"
-compile_all test-artifacts/gpu-bf16 --target=cpu:v3,cuda:sm_80 --dump-kernels-to="$build_dir/test-artifacts/gpu-bf16/kernels"
+compile_all test-artifacts/gpu --target=cpu:v3,cuda:sm_80 --precision=f32
+compile_all test-artifacts/gpu-bf16 --target=cpu:v3,cuda:sm_80
+compile_all test-artifacts/gpu-sm_90a --target=cuda:sm_90a
 exit "$status"

@@ -1,16 +1,21 @@
 #!/usr/bin/python3
 """Runs mutants of PTX programs in the simulator and reports which of them it detects.
 
-    ptx-mutants.py BUILD_DIR [--table] [--sample=N] [--only=TEXT] [--cases=FOLDER ...] [--verbose]
+    ptx-mutants.py BUILD_DIR [--emitted] [--table] [--sample=N] [--only=TEXT] [--journal=FILE] [--verbose]
 
 A mutant lacks one barrier, wait, fence, arrival, expectation or bound of a program of test/ptx, or has it shifted by one
-(ptx_mutations.py). It is detected when the simulator reports a fault or a deadlock, when it does not end within
+(ptx_mutations.py). With --emitted the programs are the kernels that the built compiler emits (test/ptx/emitted). It is detected when the simulator reports a fault or a deadlock, when it does not end within
 four times the instructions of its origin, or when a result differs from what the case expects. Each runs with late and with
-early asynchronous operations, and, where neither detects it, with other orders of warps in both modes; race checks are on.
+early asynchronous operations, and, where neither detects it and it is no bound, with other orders of warps in both modes; race checks
+are on.
 
-Mutants that nothing detects stand in test/ptx/mutants/undetected.txt with a reason: either they are equivalent to their
-origin, or the simulator misses them. The script fails when one is not listed there, or when a listed one is detected or gone.
---sample=N tries the N mutants of each class whose hashes are the lowest. --table writes test/ptx/mutants/table.md.
+Mutants that nothing detects stand in test/ptx/mutants/undetected.txt (emitted-undetected.txt) with a reason: either they are
+equivalent to their origin, or the simulator misses them. The script fails when one is not listed there, or when a listed one is
+detected or gone. The list of emitted kernels names the texts that it is for: mutants of a kernel that has another text since are left
+out as SKIPPED, until --table or --stamp has renewed the list's stamps; so are bounds of a kernel that it is for "but bounds".
+
+--sample=N tries the N mutants of each class whose hashes are the lowest. --table writes test/ptx/mutants/table.md (emitted.md).
+--journal=FILE keeps outcomes, so that a run that was stopped goes on; what changes a program, a case or the simulator makes them void.
 """
 import argparse
 import concurrent.futures
@@ -19,6 +24,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import pickle
 import re
 import sys
 import tempfile
@@ -32,8 +38,10 @@ import ptx_mutants_table as table  # noqa: E402
 from ptx_mutations import CLASSES, Mutant, mutants  # noqa: E402
 
 FOLDERS = [PTX / name for name in ("corpus", "nvcc", "kernels")]
+EMITTED = PTX / "emitted"
 MODES = ("late", "early")
 SEEDS = (1, 2, 3)  # of the other orders
+ASYNCHRONOUS = re.compile(r"cp\.async|cp\.reduce|mbarrier|wgmma|barrier\.cluster")
 EXTRA_INSTRUCTIONS = 10000
 
 
@@ -53,11 +61,29 @@ class Outcome(NamedTuple):
         return next(filter(None, self.found.values()), None)
 
 
-def load_cases(folder):
+def load_module(folder):
     spec = importlib.util.spec_from_file_location(f"{folder.name}_cases", folder / "cases.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return list(module.cases())
+    return module
+
+
+def load_cases(emitted, build):
+    if not emitted:
+        return [case for folder in FOLDERS for case in load_module(folder).cases()]
+    module = load_module(EMITTED)
+    folder = module.prepare(build)
+    if not folder:
+        raise FileNotFoundError(f"{build} has no qvl-opt and no emitted kernels")
+    return list(module.cases(folder))
+
+
+def name_of(file):
+    return f"{file.parent.name}/{file.stem}"
+
+
+def digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def make_trials(cases):
@@ -71,7 +97,7 @@ def make_trials(cases):
         for mutant in mutants(file.read_text()):
             s = mutant.statement
             running = [case for case in of_file if case.kernel == s.function or s.function not in kernels]
-            key = f"{file.parent.name}/{file.stem}:{s.line} | {mutant.change} | {s.instruction()}"
+            key = f"{name_of(file)}:{s.line} | {mutant.change} | {s.instruction()}"
             seen[key] = seen.get(key, 0) + 1
             if running:
                 yield Trial(key + (f" | {seen[key]}" if seen[key] > 1 else ""), mutant, running)
@@ -85,9 +111,33 @@ def kind_of(error):
     return found.group(1)
 
 
+class Journal:
+    """Outcomes of earlier runs in a file, by what they depend on."""
+
+    def __init__(self, path, simulator):
+        self.path, self.simulator = path, path and digest(simulator)
+        self.cases = {}
+        lines = path.read_text().splitlines() if path and path.exists() else []
+        self.outcomes = {key: json.loads(found) for key, found in (line.split(" ", 1) for line in lines)}
+
+    def key(self, trial, orders):
+        parts = [self.simulator, trial.key, str(orders), *map(self.case, trial.cases), trial.mutant.replacement]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def case(self, case):
+        if case.name not in self.cases:
+            self.cases[case.name] = hashlib.sha256(case.file.read_bytes() + pickle.dumps(case._replace(file=None))).hexdigest()
+        return self.cases[case.name]
+
+    def add(self, key, found):
+        with self.path.open("a") as file:
+            file.write(f"{key} {json.dumps(found)}\n")
+
+
 class Runner:
-    def __init__(self, simulator):
+    def __init__(self, simulator, journal):
         self.simulator = simulator
+        self.journal = journal
         self.limits = {}
 
     def measure(self, case):
@@ -108,26 +158,68 @@ class Runner:
 
     def detect(self, trial, orders):
         """Runs a mutant in both modes and, where `orders` says so, in other orders of warps."""
+        if not self.journal.path:
+            return Outcome(trial, self.run_modes(trial, orders))
+        key = self.journal.key(trial, orders)
+        if key not in self.journal.outcomes:
+            self.journal.outcomes[key] = self.run_modes(trial, orders)
+            self.journal.add(key, self.journal.outcomes[key])
+        return Outcome(trial, self.journal.outcomes[key])
+
+    def run_modes(self, trial, orders):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "mutant.ptx"
             file.write_text(trial.mutant.apply(trial.cases[0].file.read_text()))
-            def first(runs):
-                return next(filter(None, (self.run(case, file, *run) for run in runs for case in trial.cases)), None)
-            found = {mode: first([(mode, 0)]) for mode in MODES}
-            if orders and not any(found.values()):
-                found["orders"] = first([(mode, seed) for seed in SEEDS for mode in MODES])
-        return Outcome(trial, found)
+            is_bound = trial.mutant.class_ == "bounds"
+            found = {}
+            found["late"], case = self.first(trial.cases, file, [("late", 0)])
+            others = [other for other in trial.cases if other is not case]
+            if not ASYNCHRONOUS.search(file.read_text()):
+                found["early"] = found["late"]  # the modes are one
+            else:
+                # What a bound without effect computes does not depend on the mode: one case of it is enough.
+                found["early"], _ = self.first([case, *([] if is_bound and not found["late"] else others)], file, [("early", 0)])
+            if orders and not is_bound and not any(found.values()):
+                found["orders"], _ = self.first(trial.cases, file, [(mode, seed) for seed in SEEDS for mode in MODES])
+        return found
+
+    def first(self, cases, file, runs):
+        """The first finding of the runs, and its case; without one the first case."""
+        for mode, seed in runs:
+            for case in cases:
+                if found := self.run(case, file, mode, seed):
+                    return found, case
+        return None, cases[0]
 
 
 def read_undetected(path):
     """The reasons by key: paragraphs of one line "equivalent: ..." or "miss: ..." and indented keys."""
     reasons, reason = {}, ""
-    for line in path.read_text().splitlines():
+    for line in path.read_text().splitlines() if path.exists() else []:
         if line.startswith(("equivalent: ", "miss: ")):
             reason = line
         elif line.startswith("  "):
             reasons[line.strip()] = reason
     return reasons
+
+
+def read_stamps(path):
+    """The texts that a list is for, lines "text: NAME DIGEST" or "text but bounds: NAME DIGEST": the digest and whether bounds are left out."""
+    lines = re.findall(r"^text( but bounds)?: (\S+) (\S+)$", path.read_text(), re.MULTILINE) if path.exists() else []
+    return {name: (digest, bool(partial)) for partial, name, digest in lines}
+
+
+def write_stamps(path, files):
+    kept = re.sub(r"^text( but bounds)?: .*\n", "", path.read_text(), flags=re.MULTILINE).rstrip("\n")
+    lines = sorted(f"text: {name_of(file)} {digest(file)}\n" for file in files)
+    path.write_text(f"{kept}\n\n{''.join(lines)}")
+
+
+def is_stale(trial, stamps):
+    """Whether the list of undetected mutants says nothing of a mutant, as it is for another text."""
+    file = trial.cases[0].file
+    stamp, partial = stamps.get(name_of(file), ("", True))
+    return stamp != digest(file) or partial and trial.mutant.class_ == "bounds"
 
 
 def sample(trials, count):
@@ -149,30 +241,40 @@ def problem(outcome, reasons):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build_dir", type=pathlib.Path)
-    parser.add_argument("--table", action="store_true", help="write test/ptx/mutants/table.md")
+    parser.add_argument("--emitted", action="store_true", help="the kernels that the built compiler emits")
+    parser.add_argument("--table", action="store_true", help="write the table, and the stamps of the list of undetected mutants")
+    parser.add_argument("--stamp", action="store_true", help="only write the stamps")
     parser.add_argument("--sample", type=int, metavar="N", help="only N mutants of each class")
     parser.add_argument("--only", default="", help="only mutants with this text in their keys")
-    parser.add_argument("--cases", type=pathlib.Path, nargs="+", default=FOLDERS, help="folders with a cases.py like those of test/ptx")
+    parser.add_argument("--journal", type=pathlib.Path, help="file that keeps outcomes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--verbose", action="store_true", help="print every outcome")
     return parser.parse_args()
 
 
-def main():
-    arguments = parse_arguments()
-    trials = list(make_trials([case for folder in arguments.cases for case in load_cases(folder.resolve())]))
-    reasons = read_undetected(PTX / "mutants/undetected.txt")
-    whole = not arguments.only and arguments.cases is FOLDERS
-    problems = [f"{key} is listed as undetected but there is no such mutant"
-                for key in sorted(reasons.keys() - {trial.key for trial in trials}) if whole]
+def choose(trials, arguments, stamps):
+    """The mutants to try, and the files of which some are left out."""
+    stale = set()
+    if arguments.emitted and not (arguments.table or arguments.only):
+        stale = {trial.cases[0].file for trial in trials if is_stale(trial, stamps)}
+        trials = [trial for trial in trials if not is_stale(trial, stamps)]
     chosen = [trial for trial in trials if arguments.only in trial.key]
-    if arguments.sample:
-        chosen = sample(chosen, arguments.sample)
-    runner = Runner(arguments.build_dir / "bin/qvl-ptxsim")
+    return sample(chosen, arguments.sample) if arguments.sample else chosen, stale
+
+
+def gone(trials, stale, reasons):
+    """Listed mutants of the texts at hand that do not exist."""
+    names = {name_of(file) for file in stale}
+    listed = {key for key in reasons if key.split(":")[0] not in names}
+    return [f"{key} is listed as undetected but there is no such mutant" for key in sorted(listed - {trial.key for trial in trials})]
+
+
+def try_all(runner, chosen, reasons, arguments):
+    """The outcomes, and what contradicts the list of undetected mutants."""
+    outcomes, problems = [], []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         needed = {case.name: case for trial in chosen for case in trial.cases}
         runner.limits = dict(pool.map(runner.measure, needed.values()))
-        outcomes = []
         for outcome in pool.map(lambda trial: runner.detect(trial, trial.key not in reasons), chosen):
             outcomes.append(outcome)
             wrong = problem(outcome, reasons)
@@ -180,12 +282,33 @@ def main():
                 problems.append(f"{outcome.trial.key} {wrong}")
             if arguments.verbose:
                 print(f"{outcome.trial.mutant.class_} | {outcome.trial.key}: {outcome.found}", flush=True)
+    return outcomes, problems
+
+
+def main():
+    arguments = parse_arguments()
+    prefix = "emitted-" if arguments.emitted else ""
+    list_ = PTX / f"mutants/{prefix}undetected.txt"
+    trials = list(make_trials(load_cases(arguments.emitted, arguments.build_dir)))
+    files = {trial.cases[0].file for trial in trials}
+    if arguments.stamp:
+        return write_stamps(list_, files)
+    reasons = read_undetected(list_)
+    chosen, stale = choose(trials, arguments, read_stamps(list_))
+    simulator = arguments.build_dir / "bin/qvl-ptxsim"
+    outcomes, problems = try_all(Runner(simulator, Journal(arguments.journal, simulator)), chosen, reasons, arguments)
+    passed = len(outcomes) - len(problems)
+    if not arguments.only:
+        problems += gone(trials, stale, reasons)
     for text in problems:
         print(f"FAILED {text}")
-    if arguments.table and not arguments.sample and whole:
-        (PTX / "mutants/table.md").write_text(table.render(outcomes, reasons))
-    passed = len(outcomes) - sum(problem(outcome, reasons) is not None for outcome in outcomes)
-    print(f"{passed} passed, {len(problems)} failed, 0 skipped")
+    for file in sorted(stale):
+        print(f"SKIPPED {name_of(file)} or its bounds: {list_.name} is not for its text")
+    if arguments.table and not arguments.sample and not arguments.only:
+        (PTX / "mutants" / ("emitted.md" if arguments.emitted else "table.md")).write_text(table.render(outcomes, reasons, arguments.emitted))
+        if arguments.emitted:
+            write_stamps(list_, files)
+    print(f"{passed} passed, {len(problems)} failed, {len(stale)} skipped")
     return 1 if problems else 0
 
 

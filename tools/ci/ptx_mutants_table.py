@@ -3,9 +3,9 @@ import collections
 
 from ptx_mutations import CLASSES
 
-HEADER = """# Mutants of the PTX programs
+HEADER = """# Mutants of {title}
 
-Written by `tools/ci/ptx-mutants.py BUILD_DIR --table`, which also says what a mutant is. A cell holds the mutants that are
+Written by `tools/ci/ptx-mutants.py BUILD_DIR {options}`, which also says what a mutant is. A cell holds the mutants that are
 detected and those that could be: all of the class but the equivalent ones. "late" and "early" are the modes of asynchronous
 operations; "other orders" counts those that only another order of warps detects; "any" is what counts.
 
@@ -50,7 +50,23 @@ def undetected(outcomes, reasons, prefix, title):
         yield f"\n{reason[:1].upper()}{reason[1:]}:\n\n" + "".join(f"- {o.trial.mutant.class_}: `{o.trial.key}`\n" for o in held)
 
 
-def render(outcomes, reasons):
-    return (HEADER + "".join(class_rows(outcomes, reasons)) + "".join(kind_rows(outcomes)) +
+def family_rows(outcomes, reasons):
+    """How many mutants each kernel has, and how many of them are detected."""
+    yield "\n## Kernels\n\n| kernel | mutants | equivalent | detected |\n| --- | --- | --- | --- |\n"
+    by_kernel = collections.defaultdict(list)
+    for o in outcomes:
+        by_kernel[o.trial.key.split(":")[0]].append(o)
+    for kernel, held in by_kernel.items():
+        real = [o for o in held if not reasons.get(o.trial.key, "").startswith("equivalent")]
+        found = sum(o.finding() is not None for o in real)
+        yield f"| {kernel} | {len(held)} | {len(held) - len(real)} | {ratio(found, len(real))} |\n"
+
+
+def render(outcomes, reasons, emitted):
+    """The table of test/ptx/mutants/table.md, or of emitted.md with its kernels."""
+    header = (HEADER.format(title="the kernels that the compiler emits", options="--emitted --table") if emitted else
+              HEADER.format(title="the PTX programs", options="--table"))
+    return (header + "".join(class_rows(outcomes, reasons)) + "".join(kind_rows(outcomes)) +
+            ("".join(family_rows(outcomes, reasons)) if emitted else "") +
             "".join(undetected(outcomes, reasons, "miss: ", "Misses")) +
             "".join(undetected(outcomes, reasons, "equivalent: ", "Equivalent mutants")))

@@ -131,8 +131,9 @@ COPY = re.compile(r"cp\.async\.c[ag]\.")
 
 
 def source_size(s):
-    """Index of the src-size operand of a cp.async, or none."""
-    return 3 if COPY.match(s.opcode) and len(s.operands) > 3 and "cache_hint" not in s.opcode else None
+    """Index of the src-size operand of a cp.async, or none; a constant of all bytes is none."""
+    sized = COPY.match(s.opcode) and len(s.operands) > 3 and "cache_hint" not in s.opcode
+    return 3 if sized and s.operands[3] != s.operands[2] else None
 
 
 def bounding_registers(body):

@@ -13,7 +13,7 @@ packages=(
   libflatbuffers-dev flatbuffers-compiler libabsl-dev libutf8proc-dev nlohmann-json3-dev libcli11-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev libxxhash-dev
   # Tests and benchmarks.
-  libgtest-dev libgmock-dev libbenchmark-dev liblzma-dev xz-utils python3 python3-numpy python3-pil
+  libgtest-dev libgmock-dev libbenchmark-dev liblzma-dev xz-utils python3 python3-numpy python3-pil python3-venv
 )
 
 missing_packages() {

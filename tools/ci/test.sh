@@ -26,7 +26,7 @@ check tools/ci/lint.sh
 check tools/ci/layering.sh
 check /usr/bin/python3 tools/ci/constraint-ids.py
 check tools/ci/compile-fixtures.sh build
-check tools/ci/ptx-assemble.sh build/test-artifacts/gpu/kernels build/test-artifacts/gpu-bf16/kernels
+check tools/ci/ptx-assemble.py --build-dir=build
 
 echo "== tests"
 summary="$(mktemp)"

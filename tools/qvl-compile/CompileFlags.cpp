@@ -67,6 +67,14 @@ struct Flags {
   cl::opt<std::string> dumpKernels{"dump-kernels-to", cl::value_desc("DIR"),
                                    cl::desc("Write each kernel's .mlir, .ll and .s or .ptx"),
                                    cl::cat(category)};
+  cl::opt<std::string> cubins{
+      "cubins", cl::value_desc("LIST"),
+      cl::desc("Add machine code for these GPUs (sm_80,sm_90,...), which spares its compilation "
+               "at load; needs NVIDIA's ptxas and depends on its version"),
+      cl::cat(category)};
+  cl::opt<std::string> assembler{"ptxas", cl::init("ptxas"), cl::value_desc("FILE"),
+                                 cl::desc("NVIDIA's assembler, for --cubins (default: of PATH)"),
+                                 cl::cat(category)};
   cl::opt<std::string> threads{"threads", cl::value_desc("N"),
                                cl::desc("Threads (default: one per core)"), cl::cat(category)};
   cl::opt<std::string> progress{"progress", cl::init("auto"), cl::value_desc("auto|on|off"),
@@ -171,6 +179,35 @@ std::optional<int> parsePrecisions(llvm::StringRef list, std::vector<TargetOptio
   return std::nullopt;
 }
 
+/// Whether a target makes PTX that runs on an architecture.
+bool runsOn(const TargetOptions &target, llvm::StringRef architecture) {
+  if (target.kind != mlir::qvl::TargetKind::Cuda)
+    return false;
+  const mlir::qvl::NVPTXChip &weakest = mlir::qvl::NVPTXChip::all().front();
+  if (target.featureSets.empty())
+    return mlir::qvl::runsOn(weakest, architecture);
+  return llvm::any_of(target.featureSets, [&](llvm::StringRef chip) {
+    return mlir::qvl::runsOn(*mlir::qvl::NVPTXChip::named(chip), architecture);
+  });
+}
+
+/// The GPUs that get machine code beside PTX, and by which program.
+std::optional<int> parseCubins(const Flags &flags, CompileOptions &options) {
+  llvm::SmallVector<llvm::StringRef> names;
+  llvm::StringRef(flags.cubins).split(names, ',', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef name : names) {
+    if (llvm::is_contained(options.cubins, name))
+      return usageError("--cubins names " + name + " twice");
+    if (llvm::none_of(options.targets, [&](const auto &target) { return runsOn(target, name); }))
+      return usageError("--cubins names '" + name + "', on which no code of --target runs");
+    options.cubins.push_back(name.str());
+  }
+  options.assembler = flags.assembler;
+  if (flags.assembler.getNumOccurrences() > 0 && names.empty())
+    return usageError("--ptxas is for --cubins=LIST, which is missing");
+  return std::nullopt;
+}
+
 /// What to compile, and to where.
 std::optional<int> parseOutput(const Flags &flags, CompileOptions &options) {
   options.checkpoint = flags.checkpoint;
@@ -252,6 +289,8 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
   if (std::optional<int> code = parseOutput(flags, options))
     return code;
   if (std::optional<int> code = parseTargets(flags.target, options.targets))
+    return code;
+  if (std::optional<int> code = parseCubins(flags, options))
     return code;
   if (flags.precision.getNumOccurrences() > 0)
     if (std::optional<int> code = parsePrecisions(flags.precision, options.targets))

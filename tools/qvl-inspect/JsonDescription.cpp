@@ -4,6 +4,7 @@
 #include "KernelFacts.h"
 #include "Names.h"
 #include "ProgramListing.h"
+#include "lib/Runtime/Core/CubinImage.h"
 #include "lib/Runtime/Core/FlatbufferViews.h"
 
 #include "absl/strings/str_format.h"
@@ -78,6 +79,7 @@ Json objectsJson(const qvlfmt::Target &target, qvlrt::CpuFeatures features) {
     const auto needed = qvlrt::parseFeatureSet(qvlrt::viewOf(object.feature_set()));
     objects.push_back({{"feature_set", printable(object.feature_set())},
                        {"bytes", countOf(object.bytes())},
+                       {"cubin", qvlrt::viewOf(target.name()) == "cuda" && qvlrt::isCubin(object)},
                        {"supported_here", needed && (*needed & features) == *needed}});
   }
   return objects;

@@ -3,6 +3,7 @@
 
 #include "Names.h"
 #include "PtxFacts.h"
+#include "lib/Runtime/Core/CubinImage.h"
 #include "lib/Runtime/Core/FlatbufferViews.h"
 
 #include "absl/strings/str_cat.h"
@@ -34,11 +35,16 @@ std::vector<KernelUse> usesOf(const qvlfmt::Target &target, std::uint32_t kernel
   return uses;
 }
 
+std::string objectText(const qvlfmt::Target &target, std::uint32_t number) {
+  const qvlfmt::CodeObject &object = *target.objects()->Get(number);
+  const bool cubin = viewOf(target.name()) == "cuda" && qvlrt::isCubin(object);
+  return absl::StrCat(printable(object.feature_set()), cubin ? " cubin" : "");
+}
+
 std::vector<std::string> featureSets(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel) {
   std::vector<std::string> sets;
   for (std::uint32_t i = 0; i < countOf(kernel.variants()); ++i)
-    sets.push_back(
-        printable(target.objects()->Get(kernel.variants()->Get(i)->object())->feature_set()));
+    sets.push_back(objectText(target, kernel.variants()->Get(i)->object()));
   return sets;
 }
 
@@ -67,14 +73,26 @@ std::vector<std::string> chosenSets(const qvlfmt::Target &target, qvlrt::CpuFeat
   return sets;
 }
 
+std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,
+                    std::uint32_t variant) {
+  if (viewOf(target.name()) != "cuda")
+    return "";
+  return ptxOf(target, kernel.variants()->Get(variant)->object(), viewOf(kernel.name()));
+}
+
 std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel) {
-  if (viewOf(target.name()) != "cuda" || countOf(kernel.variants()) == 0)
+  std::string text;
+  for (std::uint32_t i = 0; i < countOf(kernel.variants()) && text.empty(); ++i)
+    text = ptxText(target, kernel, i);
+  return text;
+}
+
+std::string ptxOf(const qvlfmt::Target &target, std::uint32_t number, std::string_view symbol) {
+  const qvlfmt::CodeObject &object = *target.objects()->Get(number);
+  if (!object.bytes() || qvlrt::isCubin(object))
     return "";
-  const auto *bytes = target.objects()->Get(kernel.variants()->Get(0)->object())->bytes();
-  if (!bytes)
-    return "";
-  return extractKernel({reinterpret_cast<const char *>(bytes->data()), bytes->size()},
-                       viewOf(kernel.name()));
+  return extractKernel(
+      {reinterpret_cast<const char *>(object.bytes()->data()), object.bytes()->size()}, symbol);
 }
 
 std::string kernelText(const qvlfmt::Target &target, std::uint32_t number,
@@ -87,6 +105,13 @@ std::string kernelText(const qvlfmt::Target &target, std::uint32_t number,
       printable(kernel.name()), printable(target.name()), kernel.buffer_count(),
       kernel.scalar_count(), kernel.scratch_bytes(), cpu ? "worker" : "block",
       absl::StrJoin(featureSets(target, kernel), ", "));
+  for (std::uint32_t i = 0; i < countOf(kernel.wide()); ++i) {
+    const qvlfmt::WideForm &form = *kernel.wide()->Get(i);
+    absl::StrAppendFormat(&text, "  wide form  %s of %s from %u tiles on, %u bytes a block\n",
+                          printable(form.symbol()),
+                          printable(target.objects()->Get(form.object())->feature_set()),
+                          form.least_tiles(), form.shared_bytes());
+  }
   const std::string chosen = chosenSet(target, kernel, features);
   if (cpu) // a GPU is not asked
     absl::StrAppend(&text, "  runs here  ", chosen.empty() ? "no" : chosen, "\n");

@@ -22,7 +22,11 @@ struct KernelUse {
 };
 std::vector<KernelUse> usesOf(const qvlfmt::Target &target, std::uint32_t kernel);
 
-/// Feature sets of a kernel's variants, best first.
+/// The feature set of a target's code object, with what it is where that is not the usual: "v4",
+/// "sm_80", "sm_80 cubin".
+std::string objectText(const qvlfmt::Target &target, std::uint32_t number);
+
+/// objectText() of a kernel's variants, best first.
 std::vector<std::string> featureSets(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel);
 
 /// The feature set that `features` would run the kernel with; empty when there is none.
@@ -33,9 +37,15 @@ std::string chosenSet(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel
 /// some kernel has no variant for them, so that the target does not run.
 std::vector<std::string> chosenSets(const qvlfmt::Target &target, qvlrt::CpuFeatures features);
 
-/// The text of a kernel of target cuda that is there as PTX: the header of its module and the
-/// kernel itself. Empty for other kernels.
+/// The text of a variant of a kernel of target cuda that is there as PTX: the header of its module
+/// and the kernel itself. Empty for other kernels and variants.
+std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel,
+                    std::uint32_t variant);
+/// That of the best variant which has one.
 std::string ptxText(const qvlfmt::Target &target, const qvlfmt::Kernel &kernel);
+
+/// The same of a function of an object.
+std::string ptxOf(const qvlfmt::Target &target, std::uint32_t object, std::string_view symbol);
 
 /// Facts of one kernel, as lines and as an object; with its PTX where it has some.
 std::string kernelText(const qvlfmt::Target &target, std::uint32_t kernel,

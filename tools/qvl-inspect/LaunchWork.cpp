@@ -4,10 +4,12 @@
 #include "lib/Runtime/Core/ElementTypes.h"
 #include "lib/Runtime/Core/FlatbufferViews.h"
 #include "lib/Runtime/Core/SizeEvaluator.h"
+#include "qvlfmt/Sampling.h"
 #include "qvlrt/status.h"
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <map>
 
 namespace qvlinspect {
@@ -15,6 +17,12 @@ namespace {
 
 using qvlfmt::BufferKind;
 using qvlrt::countOf, qvlrt::spanOf, qvlrt::viewOf;
+
+/// Keys that attention deals to a split at a time (qvl.cached_attention_splits).
+constexpr double kSplitTokens = 64;
+
+/// Whether a buffer holds partial results of attention: [rows, splits, heads, ...].
+bool isOfSplits(const qvlfmt::Buffer &buffer) { return countOf(buffer.dims()) == 4; }
 
 /// Sizes of the arguments of one call.
 std::map<std::string, qvlrt::Shape> argumentShapes(const qvlfmt::ModelFacts &facts,
@@ -50,7 +58,10 @@ std::map<std::string, qvlrt::Shape> argumentShapes(const qvlfmt::ModelFacts &fac
           {"block_table", {1, pages}},
           {"slots", {rows}},
           {"kv_cache", {pages, 1}},
-          {"logit_rows", {1}}};
+          {"logit_rows", {1}},
+          {"seen", {1, qvlfmt::seenWords(facts.vocab_size())}},
+          {"sampling", {1, qvlfmt::kSamplingSettings}},
+          {"draws", {1}}};
 }
 
 /// One program with its sizes.
@@ -71,6 +82,9 @@ private:
     return static_cast<double>(sizes[of.dims()->Get(number)]);
   }
   double bytesOf(const qvlfmt::Buffer &of) const;
+  bool isGreedy() const;
+  /// Of a buffer of splits, the share of those that have keys.
+  double splitShare(const qvlfmt::Buffer &of) const;
   /// Bytes of K and V of one token in one layer.
   double cacheRow() const;
   double operandBytes(const qvlfmt::Command &command, const qvlfmt::Buffer &operand) const;
@@ -105,6 +119,18 @@ double WorkCounter::bytesOf(const qvlfmt::Buffer &of) const {
   return elements * static_cast<double>(qvlrt::elementBytes(of.element()));
 }
 
+/// What the artifact's defaults say; see isGreedy() of include/qvlrt/sampling.h.
+bool WorkCounter::isGreedy() const {
+  const qvlfmt::GenerationDefaults *defaults = artifact.model()->generation();
+  return !defaults || !defaults->do_sample() || defaults->temperature() <= 1e-5 ||
+         defaults->top_k() == 1;
+}
+
+double WorkCounter::splitShare(const qvlfmt::Buffer &of) const {
+  const double splits = dim(of, 1);
+  return std::min(splits, std::ceil((workload.contextTokens + 1) / kSplitTokens)) / splits;
+}
+
 double WorkCounter::cacheRow() const {
   const qvlfmt::ModelFacts &facts = *artifact.model();
   return 2.0 * facts.kv_heads() * facts.head_dim() *
@@ -136,6 +162,14 @@ double WorkCounter::operandBytes(const qvlfmt::Command &command,
     const bool attends = reads(command, "block_table");
     return cacheRow() * (attends && decode ? static_cast<double>(workload.contextTokens) : rows);
   }
+  // A greedy choice reads what argmax left of the logits; they and what was seen come first.
+  if (kernel.starts_with("sample") && isGreedy() &&
+      (&operand == &buffer(command.buffers()->Get(0)) ||
+       &operand == &buffer(command.buffers()->Get(1))))
+    return 0;
+  // Splits without keys are neither written nor read.
+  if (isOfSplits(operand))
+    return splitShare(operand) * bytesOf(operand);
   // Of the pool of features, and of what is gathered from, only as many rows as there are results.
   if ((operand.kind() == BufferKind::Argument && viewOf(operand.name()) == "features") ||
       kernel.starts_with("gather_rows"))
@@ -149,7 +183,11 @@ double WorkCounter::flopsOf(const qvlfmt::Command &command, std::string_view fam
   double width = 1; // of a row of the output
   for (std::uint32_t i = 1; i < countOf(output.dims()); ++i)
     width *= dim(output, i);
-  if (family == "cached_attention") {
+  if (family == "cached_attention" || family == "cached_attention_splits") {
+    width = 1; // of the query
+    const qvlfmt::Buffer &query = buffer(command.buffers()->Get(0));
+    for (std::uint32_t i = 1; i < countOf(query.dims()); ++i)
+      width *= dim(query, i);
     const bool decode = viewOf(program.name()) == "decode";
     const double keys = decode ? static_cast<double>(workload.contextTokens + 1) : (rows + 1) / 2;
     return 4 * rows * keys * width;
@@ -177,17 +215,23 @@ LaunchWork WorkCounter::count(const qvlfmt::Command &command) const {
   LaunchWork work{.kernel = command.kernel(), .blocks = sizes[command.grid()]};
   for (std::uint32_t number : spanOf(command.buffers()))
     work.bytes += operandBytes(command, buffer(number));
-  work.flops = flopsOf(command, familyOf(viewOf(target.kernels()->Get(command.kernel())->name())));
+  const std::string family = familyOf(viewOf(target.kernels()->Get(command.kernel())->name()));
+  work.flops = flopsOf(command, family);
+  // Blocks whose split has no keys return at once.
+  if (family == "cached_attention_splits")
+    work.blocks =
+        std::llround(static_cast<double>(work.blocks) *
+                     splitShare(buffer(command.buffers()->Get(countOf(command.buffers()) - 1))));
   return work;
 }
 
 } // namespace
 
 std::string familyOf(std::string_view kernel) {
-  // The sizes follow the last underscore before a digit or an "nx".
+  // The sizes follow the last underscore before a digit, an "nx" or a lone "n".
   for (std::size_t i = 0; i + 1 < kernel.size(); ++i)
     if (kernel[i] == '_' && (std::isdigit(static_cast<unsigned char>(kernel[i + 1])) ||
-                             kernel.substr(i + 1).starts_with("nx")))
+                             kernel.substr(i + 1).starts_with("nx") || kernel.substr(i + 1) == "n"))
       return std::string(kernel.substr(0, i));
   return std::string(kernel);
 }

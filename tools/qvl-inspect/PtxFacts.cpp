@@ -8,17 +8,11 @@
 #include "absl/strings/str_split.h"
 
 #include <algorithm>
-#include <map>
 
 namespace qvlinspect {
 namespace {
 
 using Lines = std::vector<absl::string_view>;
-
-/// A backward branch: the lines from its label to itself.
-struct Loop {
-  std::size_t first, last;
-};
 
 /// "$L__BB0_3" of "$L__BB0_3:"; empty for other lines.
 absl::string_view labelOf(absl::string_view line) {
@@ -26,22 +20,23 @@ absl::string_view labelOf(absl::string_view line) {
   return absl::StartsWith(line, "$") && colon != line.npos ? line.substr(0, colon) : "";
 }
 
-/// The target of a branch; empty for other lines.
-absl::string_view branchTarget(absl::string_view line) {
-  const std::size_t bra = line.find("bra");
-  if (bra == line.npos || absl::StartsWith(line, "//"))
-    return "";
-  const std::size_t begin = line.find('$', bra), end = line.find(';', bra);
-  return begin < end && end != line.npos ? line.substr(begin, end - begin) : "";
+/// The target of a branch; empty for other statements.
+absl::string_view branchTarget(absl::string_view statement) {
+  const std::size_t bra = statement.find("bra");
+  const std::size_t target = bra == statement.npos ? bra : statement.find('$', bra);
+  return target == statement.npos ? "" : statement.substr(target);
 }
 
-/// The opcode of an instruction with its state space, vector and kind; empty for other lines.
-std::string opcodeOf(absl::string_view line) {
-  if (absl::StartsWith(line, "@")) // a guard
-    line = absl::StripLeadingAsciiWhitespace(line.substr(std::min(line.find(' '), line.size())));
-  if (line.empty() || !absl::ascii_isalpha(line[0])) // operands may have lines of their own
+/// The opcode of a statement with its state space, vector and kind; empty for what is none.
+std::string opcodeOf(absl::string_view statement) {
+  statement.remove_prefix(std::min(statement.find_first_not_of("{} \t"), statement.size()));
+  if (absl::StartsWith(statement, "@")) // a guard
+    statement = absl::StripLeadingAsciiWhitespace(
+        statement.substr(std::min(statement.find(' '), statement.size())));
+  // Operands may have lines of their own.
+  if (statement.empty() || !absl::ascii_isalpha(statement[0]))
     return "";
-  const Lines parts = absl::StrSplit(line.substr(0, line.find_first_of(" \t;")), '.');
+  const Lines parts = absl::StrSplit(statement.substr(0, statement.find_first_of(" \t")), '.');
   static constexpr absl::string_view kKept[] = {"global", "shared", "param", "local", "v2",
                                                 "v4",     "sync",   "async", "approx"};
   std::string opcode(parts[0]);
@@ -51,34 +46,18 @@ std::string opcodeOf(absl::string_view line) {
   return opcode;
 }
 
-std::vector<Loop> loopsOf(const Lines &lines) {
-  std::map<absl::string_view, std::size_t> labels;
-  std::vector<Loop> loops;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (const absl::string_view label = labelOf(lines[i]); !label.empty())
-      labels[label] = i;
-    if (const auto found = labels.find(branchTarget(lines[i])); found != labels.end())
-      loops.push_back({found->second, i});
+/// A line of PTX has several statements where an emitter wrote assembly.
+std::vector<ListingLine> listingOf(const Lines &lines) {
+  std::vector<ListingLine> listing;
+  for (absl::string_view line : lines) {
+    line = line.substr(0, line.find("//"));
+    listing.push_back({.label = std::string(labelOf(line)), .target = {}, .instruction = {}});
+    for (const absl::string_view statement : absl::StrSplit(line, ';'))
+      listing.push_back({.label = {},
+                         .target = std::string(branchTarget(statement)),
+                         .instruction = opcodeOf(statement)});
   }
-  return loops;
-}
-
-bool holdsAnother(const Loop &loop, const std::vector<Loop> &loops) {
-  return std::any_of(loops.begin(), loops.end(), [&](const Loop &other) {
-    return other.first >= loop.first && other.last <= loop.last &&
-           other.last - other.first < loop.last - loop.first;
-  });
-}
-
-std::vector<std::pair<std::string, int>> mixOf(const Lines &lines, const Loop &loop) {
-  std::map<std::string, int> counts;
-  for (std::size_t i = loop.first; i <= loop.last; ++i)
-    if (std::string opcode = opcodeOf(lines[i]); !opcode.empty())
-      ++counts[std::move(opcode)];
-  std::vector<std::pair<std::string, int>> mix(counts.begin(), counts.end());
-  std::stable_sort(mix.begin(), mix.end(),
-                   [](const auto &a, const auto &b) { return a.second > b.second; });
-  return mix;
+  return listing;
 }
 
 /// The end of the block that opens at `open`, behind its brace; the end of the text when it does
@@ -93,9 +72,16 @@ std::size_t blockEnd(std::string_view text, std::size_t open) {
   return text.size();
 }
 
-/// "dyn" of ".extern .shared .align 1024 .b8 dyn[];".
+/// "dyn" of ".extern .shared .align 1024 .b8 dyn[];", "table" of ".global .b8 table[2] = {0, 1};";
+/// empty for lines that declare no variable of a module.
 std::string_view declaredName(absl::string_view line) {
-  const absl::string_view front = line.substr(0, line.find_first_of("[;"));
+  static constexpr absl::string_view kStarts[] = {".extern ", ".visible .global ", ".global ",
+                                                  ".const ", ".shared "};
+  if (std::none_of(std::begin(kStarts), std::end(kStarts),
+                   [&](absl::string_view start) { return absl::StartsWith(line, start); }))
+    return {};
+  absl::string_view front = line.substr(0, line.find_first_of("[;="));
+  front = absl::StripTrailingAsciiWhitespace(front);
   const absl::string_view name = front.substr(front.find_last_of(' ') + 1);
   return {name.data(), name.size()};
 }
@@ -113,19 +99,7 @@ PtxFacts readPtx(std::string_view text) {
         facts.threads = 0;
     }
   }
-  const std::vector<Loop> loops = loopsOf(lines);
-  for (const Loop &loop : loops) {
-    if (holdsAnother(loop, loops))
-      continue;
-    const auto total = [](const auto &mix) {
-      int sum = 0;
-      for (const auto &[opcode, count] : mix)
-        sum += count;
-      return sum;
-    };
-    if (auto mix = mixOf(lines, loop); total(mix) > total(facts.innerLoop))
-      facts.innerLoop = std::move(mix);
-  }
+  facts.innerLoop = innerLoopMix(listingOf(lines));
   return facts;
 }
 
@@ -142,7 +116,8 @@ std::string extractKernel(std::string_view module, std::string_view name) {
     for (const absl::string_view directive : {".version", ".target", ".address_size"})
       if (absl::StartsWith(line, directive))
         absl::StrAppend(&found, line, "\n");
-    if (absl::StartsWith(line, ".extern") && kernel.find(declaredName(line)) != kernel.npos)
+    if (const std::string_view name = declaredName(line);
+        !name.empty() && kernel.find(name) != kernel.npos)
       absl::StrAppend(&found, line, "\n");
   }
   return absl::StrCat(found, std::string(kernel), "\n");

@@ -1,19 +1,19 @@
 // What the text of a PTX kernel says.
 #pragma once
 
+#include "InnerLoop.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace qvlinspect {
 
 struct PtxFacts {
   std::int64_t threads = 0; // of a block: .reqntid or .maxntid; 0 when it does not say
   /// Instructions of the innermost loop that has most of them, by opcode with the parts that matter
-  /// ("mma.sync", "ld.shared.v4"), most frequent first. Empty without a loop.
-  std::vector<std::pair<std::string, int>> innerLoop;
+  /// ("mma.sync", "ld.shared.v4"). Empty without a loop.
+  InstructionMix innerLoop;
 };
 
 /// Reads the text of one kernel, as ptxText() gives it.

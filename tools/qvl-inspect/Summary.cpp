@@ -91,8 +91,7 @@ std::string targetText(const qvlfmt::Target &target, const qvlfmt::ModelFacts &f
                        qvlrt::CpuFeatures features) {
   std::vector<std::string> objects;
   for (std::uint32_t i = 0; i < countOf(target.objects()); ++i)
-    objects.push_back(absl::StrFormat("%s (%u bytes)",
-                                      printable(target.objects()->Get(i)->feature_set()),
+    objects.push_back(absl::StrFormat("%s (%u bytes)", objectText(target, i),
                                       countOf(target.objects()->Get(i)->bytes())));
   return absl::StrFormat("\ntarget %s, precision %s: %u kernels, code for %s\n"
                          "  KV cache %s\n",

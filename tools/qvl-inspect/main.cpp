@@ -44,6 +44,7 @@ struct Options {
   bool verify = false;
   bool json = false;
   bool cost = false;
+  std::string assembler;
   Workload workload;
 };
 
@@ -92,7 +93,12 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
       ->type_name("NAME");
   program->type_name("NAME")->excludes(kernel)->excludes(verify);
   kernel->type_name("NAME")->excludes(verify);
-  app.add_flag("--json", options.json, "Print one JSON object instead of the text")->excludes(cost);
+  app.add_option("--assembler", options.assembler,
+                 "Folder of ptxas and nvdisasm for the cost of a kernel [those of PATH]")
+      ->type_name("DIR")
+      ->needs(cost)
+      ->needs(kernel);
+  app.add_flag("--json", options.json, "Print one JSON object instead of the text");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success &help) {
@@ -155,6 +161,13 @@ absl::StatusOr<std::string> showKernel(const qvlrt::Module &module, const Option
                       : kernelText(*found.target, found.number, features);
 }
 
+absl::StatusOr<std::string> showCost(const qvlrt::Module &module, const Options &options) {
+  QVLRT_ASSIGN_OR_RETURN(
+      const CostReport report,
+      predictCosts(module, options.workload, options.kernel, Assembler(options.assembler)));
+  return options.json ? jsonText(jsonOf(report)) : textOf(report);
+}
+
 absl::StatusOr<std::string> verifyWeights(const qvlrt::Module &module, const Options &options) {
   QVLRT_RETURN_IF_ERROR(module.verifyWeights());
   if (options.json)
@@ -171,7 +184,7 @@ absl::StatusOr<std::string> inspect(const Options &options) {
                          qvlrt::Module::open(options.artifact));
   QVLRT_ASSIGN_OR_RETURN(const qvlrt::CpuFeatures features, qvlrt::processFeatures());
   if (options.cost)
-    return costReport(*module, options.workload, options.kernel);
+    return showCost(*module, options);
   if (!options.program.empty())
     return showProgram(*module, options);
   if (!options.kernel.empty())

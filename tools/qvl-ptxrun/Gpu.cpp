@@ -55,6 +55,12 @@ std::string Gpu::description() const {
                          driver_->version() % 1000 / 10);
 }
 
+absl::StatusOr<int> Gpu::attribute(CUdevice_attribute attribute) const {
+  int value = 0;
+  QVLRT_RETURN_IF_ERROR(driver_->cuDeviceGetAttribute(&value, attribute, device_));
+  return value;
+}
+
 absl::StatusOr<CUdeviceptr> Gpu::upload(std::span<const std::uint8_t> bytes) {
   CUdeviceptr address = 0;
   QVLRT_RETURN_IF_ERROR(driver_->cuMemAlloc_v2(&address, std::max<std::size_t>(bytes.size(), 1)));

@@ -21,6 +21,7 @@ public:
   Gpu &operator=(const Gpu &) = delete;
 
   const qvlrt::Driver &driver() const { return *driver_; }
+  CUcontext context() const { return context_; }
   CUstream stream() const { return stream_; }
   /// 10 * major + minor.
   int capability() const { return capability_; }
@@ -30,6 +31,9 @@ public:
   /// A copy in device memory, aligned to 256 bytes. Errors: those of the driver.
   absl::StatusOr<CUdeviceptr> upload(std::span<const std::uint8_t> bytes);
   absl::Status download(std::span<std::uint8_t> bytes, CUdeviceptr from) const;
+
+  /// An attribute of the device. Errors: those of the driver.
+  absl::StatusOr<int> attribute(CUdevice_attribute attribute) const;
 
   /// The driver's function of that name that qvlrt::Driver does not look up; null when it has none.
   void *function(const char *symbol) const;

@@ -134,7 +134,8 @@ absl::Status launch(const Gpu &gpu, const LaunchFlags &flags, CUfunction functio
 
 } // namespace
 
-absl::Status runKernel(Gpu &gpu, const LaunchFlags &flags, std::vector<Argument> &arguments) {
+absl::StatusOr<std::optional<LaunchTimes>>
+runKernel(Gpu &gpu, const LaunchFlags &flags, std::vector<Argument> &arguments, int timedRuns) {
   QVLRT_ASSIGN_OR_RETURN(const std::string text, qvlptxsim::readText(flags.file));
   LoadedModule module(gpu);
   QVLRT_RETURN_IF_ERROR(module.load(flags.file, text));
@@ -150,7 +151,9 @@ absl::Status runKernel(Gpu &gpu, const LaunchFlags &flags, std::vector<Argument>
   for (std::size_t i = 0; i < arguments.size(); ++i)
     if (arguments[i].buffer)
       QVLRT_RETURN_IF_ERROR(gpu.download(arguments[i].buffer->bytes, addresses[i]));
-  return absl::OkStatus();
+  if (timedRuns == 0)
+    return std::nullopt;
+  return timeLaunches(gpu, timedRuns, [&] { return launch(gpu, flags, function, parameters); });
 }
 
 } // namespace qvlptxrun

@@ -17,6 +17,10 @@ constexpr const char *kTool = "qvl-ptxrun";
 constexpr std::uint64_t kMaxBufferBytes = std::uint64_t{16} << 30;
 
 constexpr const char *kFooter =
+    "qvl-ptxrun probe [PATH] says which GPU the driver library at PATH has, qvl-ptxrun card [PATH] "
+    "what\n"
+    "its peaks follow from.\n"
+    "\n"
     "VALUE and INDEX:FILE.npy are those of qvl-ptxsim (qvl-ptxsim --help).\n"
     "\n"
     "Exit codes: 0 done; 1 bad input, no usable driver or a kernel that failed; 2 usage; 3 "
@@ -26,6 +30,8 @@ constexpr const char *kFooter =
 struct Options {
   LaunchFlags launch;
   std::string driver;
+  int timedRuns = 0;
+  bool timeSimulator = false;
 };
 
 std::variant<Options, int> usageError(std::string_view what) {
@@ -42,6 +48,12 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   declareLaunchFlags(app, options.launch);
   app.add_option("--cuda-driver", options.driver, "The CUDA driver library [libcuda.so.1]")
       ->type_name("PATH");
+  app.add_option("--time", options.timedRuns,
+                 "Launch RUNS more times and print the times of a launch as JSON")
+      ->type_name("RUNS")
+      ->check(CLI::Range(1, 1000000));
+  app.add_flag("--time-simulator", options.timeSimulator,
+               "Let --time run on a simulator, which prints no figures: tests of --time");
   try {
     app.parse(argumentsOf(argc, argv));
   } catch (const CLI::Success &help) {
@@ -62,7 +74,17 @@ absl::Status run(const Options &options) {
   absl::StatusOr<std::unique_ptr<Gpu>> gpu = Gpu::open(options.driver);
   if (!gpu.ok())
     return gpu.status();
-  if (absl::Status status = runKernel(**gpu, options.launch, *arguments); !status.ok())
+  const bool isSimulator = (*gpu)->driver().isSimulator();
+  if (options.timedRuns > 0 && isSimulator && !options.timeSimulator)
+    return absl::FailedPreconditionError(
+        (*gpu)->description() + " is a simulator: how long it takes says nothing about a GPU");
+  absl::StatusOr<std::optional<LaunchTimes>> times =
+      runKernel(**gpu, options.launch, *arguments, options.timedRuns);
+  if (!times.ok())
+    return times.status();
+  if (times->has_value())
+    std::printf("%s\n", toJson(**times, isSimulator).c_str());
+  if (absl::Status status = flushOutput(); !status.ok())
     return status;
   return writeOutputs(options.launch.outputs, *arguments);
 }
@@ -78,9 +100,24 @@ int probe(const std::string &path) {
   return status.ok() ? kDone : reportError(kTool, status);
 }
 
+/// `qvl-ptxrun card [PATH]`: describeCard().
+int card(const std::string &path) {
+  absl::StatusOr<std::unique_ptr<Gpu>> gpu = Gpu::open(path);
+  if (!gpu.ok())
+    return reportError(kTool, gpu.status());
+  absl::StatusOr<std::string> text = describeCard(**gpu);
+  if (!text.ok())
+    return reportError(kTool, text.status());
+  std::printf("%s\n", text->c_str());
+  const absl::Status status = flushOutput();
+  return status.ok() ? kDone : reportError(kTool, status);
+}
+
 int runTool(int argc, char **argv) {
   if (argc >= 2 && std::string_view(argv[1]) == "probe")
     return probe(argc >= 3 ? argv[2] : "");
+  if (argc >= 2 && std::string_view(argv[1]) == "card")
+    return card(argc >= 3 ? argv[2] : "");
   const std::variant<Options, int> parsed = parseOptions(argc, argv);
   if (const int *code = std::get_if<int>(&parsed))
     return *code;

@@ -79,6 +79,15 @@ private:
     return app.add_option_function<std::string>(name, use, help)->group(group);
   }
 
+  /// A switch that says which way.
+  void onOff(const char *name, bool &option, const char *help) {
+    text(name, help, [name, &option](const std::string &value) {
+      if (value != "on" && value != "off")
+        throw CLI::ValidationError(name, "'" + value + "' is neither on nor off");
+      option = value == "on";
+    })->type_name("on|off");
+  }
+
   /// An option that may occur many times; `use` sees the values in the order of the line.
   template <typename Use> CLI::Option *repeated(const char *name, const char *help, Use use) {
     const auto last = [use](const std::vector<std::string> &values) { use(values.back()); };
@@ -229,14 +238,10 @@ void OptionTable::declareMachine() {
     options.device = *device;
   })->type_name("NAME");
   path("--cuda-driver", options.cudaDriver, "CUDA driver library to load", "PATH");
-  text("--cuda-graphs",
-       "Launch the work of a token on a GPU as one graph; answers are the same [on]",
-       [this](const std::string &value) {
-         if (value != "on" && value != "off")
-           throw CLI::ValidationError("--cuda-graphs", "'" + value + "' is neither on nor off");
-         options.cudaGraphs = value == "on";
-       })
-      ->type_name("on|off");
+  onOff("--cuda-graphs", options.cudaGraphs,
+        "Launch the work of a token on a GPU as one graph; answers are the same [on]");
+  onOff("--cuda-sampling", options.cudaSampling,
+        "Choose tokens on a GPU, which then sends ids instead of logits [on]");
   integer("--threads", options.threads, "Threads that compute [the CPUs this process may use]", 1,
           1024);
   integer("--prefill-chunk", options.prefillChunk, "Prompt tokens of one call [512]", 1, 1 << 20);

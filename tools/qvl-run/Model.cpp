@@ -11,6 +11,7 @@ qvlrt::SessionOptions sessionOf(const Options &options) {
   session.kvMemory = options.kvMemory;
   session.maxContext = options.maxContext;
   session.replay = options.cudaGraphs;
+  session.sampleOnDevice = options.cudaSampling;
   return session;
 }
 

@@ -48,6 +48,7 @@ struct Options {
   qvlrt::DeviceSelection device;
   std::string cudaDriver;
   bool cudaGraphs = true;
+  bool cudaSampling = true;
   int threads = 0;
   std::int64_t prefillChunk = 512;
   std::optional<std::uint64_t> kvMemory;

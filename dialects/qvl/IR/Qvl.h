@@ -38,9 +38,17 @@ inline constexpr llvm::StringLiteral kNameAttr = "qvl.name";
 /// Discardable attribute of an entry function's argument whose rows are patches: the sizes of the
 /// axes of a row, channels, frames and pixels (three i64).
 inline constexpr llvm::StringLiteral kPatchAxesAttr = "qvl.patch_axes";
+/// Discardable attribute of an entry function: the names of the programs made from it (default: its
+/// own name).
+inline constexpr llvm::StringLiteral kProgramsAttr = "qvl.programs";
+/// The program of a decode step: one token or so of each sequence.
+inline constexpr llvm::StringLiteral kDecodeProgram = "decode";
 /// Discardable attribute of a kernel function's weight argument: its stored form (#qvl.panel or
 /// #qvl.flat).
 inline constexpr llvm::StringLiteral kEncodingAttr = "qvl.encoding";
+
+/// Tokens that cached_attention_splits deals to a split at a time.
+inline constexpr int64_t kSplitTokens = 64;
 
 /// The size of one dimension of `tensor`: an attribute when static, otherwise a new `tensor.dim`.
 OpFoldResult dimensionOf(OpBuilder &builder, Location loc, Value tensor, int64_t dimension);

@@ -10,5 +10,6 @@ include "dialects/qvl/IR/QvlDenseOps.td"
 include "dialects/qvl/IR/QvlPositionOps.td"
 include "dialects/qvl/IR/QvlAttentionOps.td"
 include "dialects/qvl/IR/QvlFusedOps.td"
+include "dialects/qvl/IR/QvlSamplingOps.td"
 
 #endif // QVL_TD

@@ -62,20 +62,27 @@ LogicalResult CacheAppendOp::reifyResultShapes(OpBuilder &builder,
   return success();
 }
 
-LogicalResult CachedAttentionOp::verify() {
-  CacheType cache = getCache().getType();
-  RankedTensorType query = typeOf(getQuery());
-  // cached_attention_c1
+/// What both attentions over the cache check: `ID_c1` and `ID_c2` of each.
+template <typename Attention> static LogicalResult verifyHeads(Attention op) {
+  CacheType cache = op.getCache().getType();
+  RankedTensorType query = typeOf(op.getQuery());
+  // cached_attention_c1, cached_attention_splits_c1
   if (query.getDimSize(2) != cache.getHeadDim())
-    return emitOpError() << "head_dim of the query " << query << " must be that of " << cache;
-  // cached_attention_c2
+    return op.emitOpError() << "head_dim of the query " << query << " must be that of " << cache;
+  // cached_attention_c2, cached_attention_splits_c2
   if (query.getDimSize(1) % cache.getKvHeads() != 0)
-    return emitOpError() << "heads of the query " << query << " must be a multiple of the heads of "
-                         << cache;
+    return op.emitOpError() << "heads of the query " << query
+                            << " must be a multiple of the heads of " << cache;
+  return success();
+}
+
+LogicalResult CachedAttentionOp::verify() {
+  if (failed(verifyHeads(*this)))
+    return failure();
   // cached_attention_c3
   if (!holdsHeads(getResult(), getQuery()))
     return emitOpError() << "result " << getResult().getType() << " must hold the heads of "
-                         << query << " side by side";
+                         << typeOf(getQuery()) << " side by side";
   // cached_attention_c4
   if (!isPositiveFinite(getScale()))
     return emitOpError() << "scale must be positive and finite";
@@ -85,4 +92,56 @@ LogicalResult CachedAttentionOp::verify() {
 LogicalResult CachedAttentionOp::reifyResultShapes(OpBuilder &builder,
                                                    ReifiedRankedShapedTypeDims &dims) {
   return reifyAttention(builder, getLoc(), getQuery(), getResult(), dims);
+}
+
+/// True when the type is `[rows, splits, heads, size]` with a static number of splits.
+static bool isOfSplits(RankedTensorType type, int64_t splits, int64_t heads, int64_t size) {
+  return splits > 0 && type.getShape().drop_front() == ArrayRef<int64_t>({splits, heads, size});
+}
+
+LogicalResult CachedAttentionSplitsOp::verify() {
+  if (failed(verifyHeads(*this)))
+    return failure();
+  // cached_attention_splits_c3
+  RankedTensorType query = typeOf(getQuery()), weights = typeOf(getWeights()),
+                   output = typeOf(getOutput());
+  int64_t splits = output.getDimSize(1), heads = query.getDimSize(1);
+  if (!isOfSplits(weights, splits, heads, 2) ||
+      !isOfSplits(output, splits, heads, query.getDimSize(2)))
+    return emitOpError() << "results " << weights << " and " << output
+                         << " must be one number of splits of weights and of heads of " << query;
+  // cached_attention_splits_c4
+  if (!isPositiveFinite(getScale()))
+    return emitOpError() << "scale must be positive and finite";
+  return success();
+}
+
+LogicalResult CachedAttentionSplitsOp::reifyResultShapes(OpBuilder &builder,
+                                                         ReifiedRankedShapedTypeDims &dims) {
+  for (Value result : getResults()) {
+    SmallVector<OpFoldResult> sizes{dimensionOf(builder, getLoc(), getQuery(), 0)};
+    for (int64_t size : typeOf(result).getShape().drop_front())
+      sizes.push_back(builder.getIndexAttr(size));
+    dims.push_back(std::move(sizes));
+  }
+  return success();
+}
+
+LogicalResult MergeSplitsOp::verify() {
+  RankedTensorType weights = typeOf(getWeights()), output = typeOf(getOutput()),
+                   result = typeOf(getResult());
+  // merge_splits_c1
+  if (!isOfSplits(weights, output.getDimSize(1), output.getDimSize(2), 2))
+    return emitOpError() << "weights " << weights << " must be two for each split and head of "
+                         << output;
+  // merge_splits_c2
+  if (result.getDimSize(1) != output.getDimSize(2) * output.getDimSize(3))
+    return emitOpError() << "result " << result << " must hold the heads of " << output
+                         << " side by side";
+  return success();
+}
+
+LogicalResult MergeSplitsOp::reifyResultShapes(OpBuilder &builder,
+                                               ReifiedRankedShapedTypeDims &dims) {
+  return reifyAttention(builder, getLoc(), getWeights(), getResult(), dims);
 }

@@ -88,4 +88,56 @@ def Qvl_CachedAttentionOp : Qvl_TensorOp<"cached_attention"> {
   let hasVerifier = 1;
 }
 
+def Qvl_CachedAttentionSplitsOp : Qvl_TensorOp<"cached_attention_splits"> {
+  let summary = "Attention over the cache in splits of the keys";
+  let description = [{
+    The operands and rules are those of `cached_attention`, but the keys of a row are dealt to `splits` partial results, a static number:
+    token `j` belongs to split `(j div 64) mod splits`, whatever the row and its batch. With `M` the maximum of `scale · q·k` over
+    a split's tokens that a row sees, `output` holds `Σ exp(scale · q·k − M)·v` and `weights` holds `M` and then `Σ exp(scale · q·k − M)`.
+    The weights of a split without tokens are minus infinity and zero, and its output is unspecified and not to be read. Split 0 always has
+    a token. `merge_splits` joins them: a row of few rows is then the work of many thread blocks.
+
+    * `cached_attention_splits_c1`: head_dim of the query is that of the cache.
+    * `cached_attention_splits_c2`: the heads of the query are a multiple of the heads of the cache.
+    * `cached_attention_splits_c3`: the results are `[rows, splits, heads, 2]` and `[rows, splits, heads, head_dim]` with one splits > 0.
+    * `cached_attention_splits_c4`: `scale` is positive and finite.
+
+    ```mlir
+    %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%row_offsets, %row_sequence, %cache_lengths, %block_table)
+        {scale = 0.17677669529663687 : f64}
+        : tensor<?x6x32xbf16>, !qvl.cache<5, 2, 32, 64, bf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+        -> tensor<?x64x6x2xf32>, tensor<?x64x6x32xf32>
+    ```
+  }];
+  let arguments = (ins Qvl_Heads:$query, Qvl_CacheType:$cache, Index:$layer, Qvl_Index:$row_offsets, Qvl_Index:$row_sequence,
+                       Qvl_Index:$cache_lengths, 2DTensorOf<[I32]>:$block_table, F64Attr:$scale);
+  let results = (outs Qvl_Splits:$weights, Qvl_Splits:$output);
+  let assemblyFormat = [{
+    $query `,` $cache `layer` `(` $layer `)` `sequences` `(` $row_offsets `,` $row_sequence `,` $cache_lengths `,` $block_table `)`
+    attr-dict `:` type($query) `,` type($cache) `,` type($row_offsets) `,` type($row_sequence) `,` type($cache_lengths) `,`
+    type($block_table) `->` type($weights) `,` type($output)
+  }];
+  let hasVerifier = 1;
+}
+
+def Qvl_MergeSplitsOp : Qvl_TensorOp<"merge_splits"> {
+  let summary = "Partial results of attention joined";
+  let description = [{
+    Joins the results of `cached_attention_splits`. With `M` the greatest maximum of a head's splits and `f(s) = exp(maximum(s) − M)`, the
+    result is `Σ f(s) · output(s)` over `Σ f(s) · sum(s)`, both in ascending order of splits; splits whose sum is zero are not read. The
+    result holds the heads of a row side by side.
+
+    * `merge_splits_c1`: the weights are `[rows, splits, heads, 2]`, with the splits and heads of the output.
+    * `merge_splits_c2`: the result is `[rows, heads · head_dim]`.
+
+    ```mlir
+    %a = qvl.merge_splits %w, %o : tensor<?x64x6x2xf32>, tensor<?x64x6x32xf32> -> tensor<?x192xbf16>
+    ```
+  }];
+  let arguments = (ins Qvl_Splits:$weights, Qvl_Splits:$output);
+  let results = (outs Qvl_Rows:$result);
+  let assemblyFormat = "$weights `,` $output attr-dict `:` type($weights) `,` type($output) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 #endif // QVL_ATTENTION_OPS_TD

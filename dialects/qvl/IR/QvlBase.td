@@ -58,6 +58,7 @@ def Qvl_Float : AnyTypeOf<[F32, BF16]>;
 def Qvl_StoredFloat : AnyTypeOf<[F32, BF16, F16]>;
 def Qvl_Rows : Qvl_RowTensor<[F32, BF16], [2]>;             // [rows, columns]
 def Qvl_Heads : Qvl_RowTensor<[F32, BF16], [3]>;            // [rows, heads, head_dim]
+def Qvl_Splits : Qvl_RowTensor<[F32], [4]>;                 // [rows, splits, heads, ...]
 def Qvl_RowsOrHeads : Qvl_RowTensor<[F32, BF16], [2, 3]>;
 def Qvl_Matrix : AnyTypeOf<[2DTensorOf<[F32, BF16, F16]>]>; // weight [N, K]
 def Qvl_Vector : AnyTypeOf<[1DTensorOf<[F32, BF16, F16]>]>; // bias or norm weight [N]

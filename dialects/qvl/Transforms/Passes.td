@@ -274,4 +274,35 @@ def AssignEncodingsPass : Pass<"qvl-assign-encodings", "::mlir::ModuleOp"> {
   ];
 }
 
+def SampleOnDevicePass : Pass<"qvl-sample-on-device", "::mlir::ModuleOp"> {
+  let summary = "The decode program ends with the choice of the ids";
+  let description = [{
+    A function that becomes the program `decode` gets the arguments `seen`, `sampling` and `draws` (`include/qvlfmt/Sampling.h`) and the result `ids`,
+    which follow from its result `logits` by `qvl.argmax` over blocks of 4096 columns and `qvl.sample`. A step then needs to bring back an id and not
+    a row of logits for each sequence. A function that becomes other programs too is copied first. The pass is the first of phase outline for
+    targets whose memory is apart from the host's; the CPU samples on the host by the same rules.
+
+    ```mlir
+    // before
+    func.func @language(%rows: tensor<?xi32> {qvl.name = "logit_rows"}, …) -> (tensor<?x672xf32> {qvl.name = "logits"}, !qvl.cache<…>)
+        attributes {qvl.programs = ["prefill", "decode"]} {
+      %l = qvl.fused_linear …
+      return %l, %c
+    // after: the same for prefill, and
+    func.func @language_decode(…, %seen: tensor<?x21xi32> {qvl.name = "seen"}, %settings: tensor<?x5xf32> {qvl.name = "sampling"},
+                               %draws: tensor<?xi64> {qvl.name = "draws"})
+        -> (tensor<?x672xf32> {qvl.name = "logits"}, tensor<?xi32> {qvl.name = "ids"}, !qvl.cache<…>)
+        attributes {qvl.programs = ["decode"]} {
+      %l = qvl.fused_linear …
+      %v, %b = qvl.argmax %l seen(%seen) settings(%settings) {columns = 4096} …
+      %ids = qvl.sample %l seen(%seen) settings(%settings) draws(%draws) best(%v, %b) …
+      return %l, %ids, %c
+    ```
+  }];
+  let statistics = [
+    Statistic<"fused", "fused", "programs that choose ids">,
+    Statistic<"missed", "missed", "opportunities not taken, each with a remark">
+  ];
+}
+
 #endif // QVL_TRANSFORMS_PASSES_TD

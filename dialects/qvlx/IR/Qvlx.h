@@ -15,5 +15,7 @@
 #include "dialects/qvlx/IR/QvlxDialect.h.inc"
 #define GET_TYPEDEF_CLASSES
 #include "dialects/qvlx/IR/QvlxTypes.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/qvlx/IR/QvlxAttributes.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/qvlx/IR/QvlxOps.h.inc"

@@ -21,6 +21,7 @@ def Qvlx_Dialect : Dialect {
     nothing else, so a new model op changes neither the artifact's format nor the runtime.
   }];
   let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
 }
 

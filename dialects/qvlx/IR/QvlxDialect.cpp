@@ -4,6 +4,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::qvlx;
@@ -11,6 +12,8 @@ using namespace mlir::qvlx;
 #include "dialects/qvlx/IR/QvlxDialect.cpp.inc"
 #define GET_TYPEDEF_CLASSES
 #include "dialects/qvlx/IR/QvlxTypes.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/qvlx/IR/QvlxAttributes.cpp.inc"
 #define GET_OP_CLASSES
 #include "dialects/qvlx/IR/QvlxOps.cpp.inc"
 
@@ -18,6 +21,10 @@ void QvlxDialect::initialize() {
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "dialects/qvlx/IR/QvlxTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/qvlx/IR/QvlxAttributes.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST

@@ -45,11 +45,53 @@ LogicalResult KernelOp::verify() {
   return success();
 }
 
+LogicalResult TensorMapAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t buffer,
+                                    Type element, DenseI64ArrayAttr sizes, int64_t scalar,
+                                    DenseI64ArrayAttr box, int64_t swizzle) {
+  if (sizes.empty() || sizes.size() != box.size())
+    return emitError() << "a tensor map has at least one size, and a box of as many";
+  auto isSize = [](int64_t size) { return size > 0; };
+  if (!llvm::all_of(sizes.asArrayRef().drop_back(), isSize) || sizes.asArrayRef().back() < 0 ||
+      !llvm::all_of(box.asArrayRef(), isSize))
+    return emitError() << "the sizes of a tensor map are positive, or 0 for the last";
+  if (buffer < 0 || scalar < 0 || swizzle < 0)
+    return emitError() << "a tensor map has no negative number";
+  return success();
+}
+
+LogicalResult WideFormAttr::verify(function_ref<InFlightDiagnostic()> emitError, FlatSymbolRefAttr,
+                                   StringAttr, int64_t leastTiles, int64_t shared, ArrayAttr maps) {
+  if (leastTiles < 0 || shared < 0)
+    return emitError() << "a wide form has no negative number";
+  if (!llvm::all_of(maps, llvm::IsaPred<TensorMapAttr>))
+    return emitError() << "the maps of a wide form are #qvlx.tensor_map";
+  return success();
+}
+
+/// Whether the buffers and scalars of a form's maps are those of a kernel.
+static bool hasOperands(WideFormAttr form, KernelOp kernel) {
+  return llvm::all_of(form.getMaps().getAsRange<TensorMapAttr>(), [&](TensorMapAttr map) {
+    bool isStatic = map.getSizes().asArrayRef().back() != 0;
+    return map.getBuffer() < static_cast<int64_t>(kernel.getBuffers()) &&
+           (isStatic || map.getScalar() < static_cast<int64_t>(kernel.getScalars()));
+  });
+}
+
 LogicalResult ObjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
   // object_c1
   for (FlatSymbolRefAttr name : getKernels().getAsRange<FlatSymbolRefAttr>())
     if (!symbols.lookupNearestSymbolFrom<KernelOp>(*this, name))
       return emitOpError() << "'" << name.getValue() << "' does not name a qvlx.kernel";
+  // object_c2
+  for (WideFormAttr form :
+       getWide().value_or(ArrayAttr::get(getContext(), {})).getAsRange<WideFormAttr>()) {
+    if (!llvm::is_contained(getKernels(), form.getKernel()))
+      return emitOpError() << "has a wide form of '" << form.getKernel().getValue()
+                           << "', which is not one of its kernels";
+    if (!hasOperands(form, symbols.lookupNearestSymbolFrom<KernelOp>(*this, form.getKernel())))
+      return emitOpError() << "has a wide form of '" << form.getKernel().getValue()
+                           << "' with tensor maps of operands that the kernel lacks";
+  }
   return success();
 }
 

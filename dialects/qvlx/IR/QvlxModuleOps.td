@@ -56,20 +56,56 @@ def Qvlx_KernelOp : Qvlx_Op<"kernel", [Symbol, SymbolTable, IsolatedFromAbove, S
   let hasVerifier = 1;
 }
 
+def Qvlx_TensorMapAttr : AttrDef<Qvlx_Dialect, "TensorMap"> {
+  let mnemonic = "tensor_map";
+  let summary = "A buffer of a launch as a tensor that a kernel copies boxes of";
+  let description = [{
+    Buffer `buffer` of a launch is a dense tensor of `sizes` elements, innermost first, where the last size may be 0: then scalar `scalar` of the
+    launch is it. One copy moves `box` elements, whose 16-byte units it exchanges within `swizzle` bytes (0: in order).
+
+    ```mlir
+    #qvlx.tensor_map<buffer = 0, element = bf16, sizes = [2048, 0], scalar = 0, box = [64, 128], swizzle = 128>
+    ```
+  }];
+  let parameters = (ins "int64_t":$buffer, "::mlir::Type":$element, "::mlir::DenseI64ArrayAttr":$sizes, "int64_t":$scalar,
+                        "::mlir::DenseI64ArrayAttr":$box, "int64_t":$swizzle);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Qvlx_WideFormAttr : AttrDef<Qvlx_Dialect, "WideForm"> {
+  let mnemonic = "wide_form";
+  let summary = "A second function of an object for one of its kernels, for many tiles";
+  let description = [{
+    The function `symbol` runs launches of `kernel` over `least_tiles` tiles or more. It has the kernel's operands and then `maps`, and needs
+    `shared` bytes of memory a block.
+
+    ```mlir
+    #qvlx.wide_form<kernel = @linear_1024x64, symbol = "linear_1024x64_wide", least_tiles = 264, shared = 196672, maps = []>
+    ```
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$kernel, "::mlir::StringAttr":$symbol, "int64_t":$least_tiles, "int64_t":$shared,
+                        "::mlir::ArrayAttr":$maps);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Qvlx_ObjectOp : Qvlx_Op<"object", [Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Kernels compiled for one feature set";
   let description = [{
-    A shared object that exports one symbol per entry of `kernels`.
+    A shared object that exports one symbol per entry of `kernels`, and one for each of the wide forms that it has for some of them.
 
     * `object_c1`: every entry of `kernels` names a `qvlx.kernel`.
+    * `object_c2`: every entry of `wide` is a form of one of them, whose tensor maps are of its buffers and scalars.
 
     ```mlir
     qvlx.object @cpu.v3 feature_set("v3") kernels([@rms_norm_128]) bytes(dense<[127, 69, 76, 70]> : tensor<4xi8>)
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$feature_set, FlatSymbolRefArrayAttr:$kernels, ElementsAttr:$bytes);
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$feature_set, FlatSymbolRefArrayAttr:$kernels,
+                       OptionalAttr<TypedArrayAttrBase<Qvlx_WideFormAttr, "wide forms">>:$wide, ElementsAttr:$bytes);
   let assemblyFormat = [{
-    $sym_name `feature_set` `(` $feature_set `)` `kernels` `(` $kernels `)` `bytes` `(` $bytes `)` attr-dict
+    $sym_name `feature_set` `(` $feature_set `)` `kernels` `(` $kernels `)` (`wide` `(` $wide^ `)`)? `bytes` `(` $bytes `)` attr-dict
   }];
 }
 

@@ -9,6 +9,8 @@
 
 namespace mlir::qvl {
 
+class CachedAttentionOp;
+
 /// A one-dimensional grid over rows and columns. With `rows` the size of dimension `rowDimension`
 /// of argument `rowArgument`, there are `rowTiles = ceildiv(rows, rowsPerTile)` tiles of rows and
 /// `rowTiles * columnTiles` tiles in all. Tile `t` covers tile of columns `t / rowTiles` (panels of
@@ -44,6 +46,10 @@ Operation *kernelOp(func::FuncOp kernel);
 /// op on the function's arguments, or when the op has no code generation. Weights need their
 /// `qvl.encoding`.
 FailureOr<TileGrid> tileGrid(func::FuncOp kernel, TargetKind target = TargetKind::Cpu);
+
+/// In how many splits (qvl.cached_attention_splits) the keys of a row go to blocks of a GPU when
+/// rows are few and a sequence has at most `maxContext` tokens, 0 for any number.
+int64_t keySplits(CachedAttentionOp op, int64_t maxContext);
 
 /// Bytes of scratch memory that one worker lends to a kernel, the same for every feature set: on a
 /// GPU the dynamic shared memory of a block.

@@ -9,13 +9,6 @@
 
 namespace qvl {
 
-/// Discardable attribute of a traced function: the names of the programs made from it (default: its
-/// own name).
-inline constexpr llvm::StringLiteral kProgramsAttr = "qvl.programs";
-
-/// The program of a decode step: one token or so of each sequence.
-inline constexpr llvm::StringLiteral kDecodeProgram = "decode";
-
 #define GEN_PASS_DECL
 #include "qvl/Conversion/Passes.h.inc"
 

@@ -4,6 +4,38 @@
 
 include "mlir/Pass/PassBase.td"
 
+def SplitCachedAttentionPass : Pass<"qvl-split-cached-attention", "::mlir::ModuleOp"> {
+  let summary = "The keys of a decode step dealt to many thread blocks";
+  let description = [{
+    For a GPU. A decode step has as many blocks of attention as sequences times key heads, which leave most of a GPU idle. Where a
+    function becomes the program `decode`, `cached_attention` becomes `cached_attention_splits` and `merge_splits`; the programs that it
+    becomes beside keep their function, and `decode` gets a copy.
+
+    The number of splits is static: what brings the blocks of one row to 128, about the multiprocessors of the large GPUs, and no more than
+    blocks of 64 keys in `max-context`. Attention whose splits would be one stays whole, with a remark. A row's result thus depends
+    on its own tokens and on nothing of its batch, and a launch has the same blocks in every step: those without keys return.
+
+    ```mlir
+    // before
+    func.func @language(…) attributes {qvl.programs = ["prefill", "decode"]} {
+      %a = qvl.cached_attention %q, %c layer(%l) sequences(…) {scale = 0.088 : f64} : tensor<?x16x128xbf16>, … -> tensor<?x2048xbf16>
+    // after: the same with the program prefill alone, and
+    func.func @language_decode(…) attributes {qvl.programs = ["decode"]} {
+      %w, %o = qvl.cached_attention_splits %q, %c layer(%l) sequences(…) {scale = 0.088 : f64}
+          : tensor<?x16x128xbf16>, … -> tensor<?x64x16x2xf32>, tensor<?x64x16x128xf32>
+      %a = qvl.merge_splits %w, %o : tensor<?x64x16x2xf32>, tensor<?x64x16x128xf32> -> tensor<?x2048xbf16>
+    ```
+  }];
+  let options = [
+    Option<"maxContext", "max-context", "int64_t", "0", "The most tokens of a sequence; 0: no bound is known">
+  ];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let statistics = [
+    Statistic<"attentions", "split", "attentions split">,
+    Statistic<"whole", "whole", "attentions not split, each with a remark">
+  ];
+}
+
 def OutlineKernelsPass : Pass<"qvl-outline-kernels", "::mlir::ModuleOp"> {
   let summary = "Functions of qvl ops to programs that launch kernels";
   let description = [{
@@ -75,6 +107,9 @@ def CodegenNVPTXPass : Pass<"qvl-codegen-nvptx", "::mlir::ModuleOp"> {
     Compiles the function in every `qvlx.kernel`, outlined for the target `cuda`, for each architecture and adds one `qvlx.object` per
     architecture with the PTX text of them all; the kernels keep their signature and lose their body. Needs no CUDA installation.
 
+    For each architecture in `cubins` NVIDIA's assembler turns the best text that runs there into machine code, which is one object more.
+    That ties the bytes of the result to the version of the assembler, so it is never done unasked.
+
     ```mlir
     // before
     qvlx.kernel @rms_norm_128 buffers(3) scalars(2) scratch(0) { func.func @rms_norm_128(…) … }
@@ -85,10 +120,13 @@ def CodegenNVPTXPass : Pass<"qvl-codegen-nvptx", "::mlir::ModuleOp"> {
   }];
   let options = [
     ListOption<"chips", "chips", "std::string", "GPU architectures to compile for (default: sm_80)">,
+    ListOption<"cubins", "cubins", "std::string", "GPU architectures to add machine code for">,
+    Option<"assembler", "ptxas", "std::string", "\"ptxas\"", "NVIDIA's assembler, for cubins">,
     Option<"dumpDirectory", "dump-kernels-to", "std::string", "\"\"", "Write KERNEL.mlir, .ll and .ptx of each architecture here">
   ];
   let dependentDialects = ["::mlir::qvlx::QvlxDialect"];
-  let statistics = [Statistic<"objects", "objects", "PTX modules made">];
+  let statistics = [Statistic<"objects", "objects", "PTX modules made">,
+                    Statistic<"machineObjects", "cubins-made", "Cubins made">];
 }
 
 #endif // QVL_CONVERSION_PASSES_TD

@@ -40,7 +40,11 @@ struct CompileOptions {
   std::string dumpPhasesTo;
   bool dumpPasses = false;   ///< also the IR after every pass, in dumpPhasesTo
   std::string dumpKernelsTo; ///< directory for KERNEL.mlir, .ll and .s or .ptx; empty: nothing
-  unsigned threads = 0;      ///< of the pass manager; 0: one per core
+  /// GPU architectures ("sm_80") that target cuda gets machine code for beside PTX, and the program
+  /// that makes it: the bytes of the artifact then depend on its version.
+  std::vector<std::string> cubins;
+  std::string assembler = "ptxas";
+  unsigned threads = 0; ///< of the pass manager; 0: one per core
 };
 
 /// Called as a phase begins (`done` and `total` zero) and while weights are packed (bytes).

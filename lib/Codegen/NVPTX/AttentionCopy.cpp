@@ -16,19 +16,21 @@ Value isBelow(ImplicitLocOpBuilder &b, Value lhs, Value rhs) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, lhs, rhs);
 }
 
-/// Pieces [first, first + width) of all lines, as many lines at a time as there are threads. Eight
-/// neighbouring threads write to different groups of banks: lines of the same eight are taken
-/// `width` apart, and lines begin an odd number of pieces apart.
+/// Pieces [first, first + width) of all lines, as many lines at a time as there are threads. What
+/// threads write together, 128 bytes, fills all banks: of eight lines those are taken together that
+/// are as many apart as there are 16 bytes in the pieces of one, and lines begin an odd number of
+/// 16 bytes apart.
 void copyColumns(BlockFrame &frame, const HeadTile &tile, int64_t first, int64_t width,
                  int64_t sharedAt, const HeadLines &lines) {
   ImplicitLocOpBuilder &b = frame.builder();
   int64_t bytes = tile.copyBytes(), pieceElements = bytes / tile.elementBytes;
   Value thread = recomputed(b, frame.thread()); // lines and places are cheaper than registers
   Value line = quotient(b, thread, width);
-  if (int64_t apart = 8 / width; apart > 1)
+  int64_t bankGroups = width * bytes / 16; // of the pieces of one line
+  if (int64_t apart = 8 / bankGroups; apart > 1)
     line = sum(b, roundDown(b, line, 8),
-               sum(b, product(b, remainder(b, line, apart), width),
-                   remainder(b, quotient(b, line, apart), width)));
+               sum(b, product(b, remainder(b, line, apart), bankGroups),
+                   remainder(b, quotient(b, line, apart), bankGroups)));
   Value column = product(b, sum(b, remainder(b, thread, width), first), pieceElements);
   Value place = sum(b, product(b, line, tile.pitch()), product(b, column, tile.elementBytes));
   Value shared = elementPointer(b, b.getI8Type(), frame.shared(sharedAt), place);

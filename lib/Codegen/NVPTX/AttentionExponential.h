@@ -19,6 +19,8 @@ public:
 
   /// The factor to scale with.
   double scale() const { return factor; }
+  /// A scaled number times this is scale · x.
+  double unit() const { return approximate ? std::numbers::ln2 : 1; }
   Value operator()(ImplicitLocOpBuilder &b, Value scaled) const {
     return approximate ? approximateExp2(b, scaled) : math::ExpOp::create(b, scaled).getResult();
   }

@@ -50,25 +50,49 @@ struct AttentionMemory {
   int64_t bytes() const { return valuesAt() + keys.bytes(); }
 };
 
+/// What both forms of attention over the cache work on.
+struct CachedOperands {
+  TypedValue<RankedTensorType> query;
+  TypedValue<CacheType> cache;
+  Value layer, rowOffsets, rowSequence, cacheLengths, blockTable;
+  double scale;
+
+  CachedOperands(CachedAttentionOp op) { take(op); }
+  CachedOperands(CachedAttentionSplitsOp op) { take(op); }
+
+private:
+  template <typename Attention> void take(Attention op) {
+    query = op.getQuery();
+    cache = op.getCache();
+    layer = op.getLayer();
+    rowOffsets = op.getRowOffsets();
+    rowSequence = op.getRowSequence();
+    cacheLengths = op.getCacheLengths();
+    blockTable = op.getBlockTable();
+    scale = op.getScale().convertToDouble();
+  }
+};
+
 /// Query heads that share a key head.
-inline int64_t headsPerKeyHead(CachedAttentionOp op) {
-  return op.getQuery().getType().getDimSize(1) / op.getCache().getType().getKvHeads();
+inline int64_t headsPerKeyHead(const CachedOperands &op) {
+  return op.query.getType().getDimSize(1) / op.cache.getType().getKvHeads();
 }
 
 /// Attention over the cache for few rows: a block takes one row and some of the query heads of a
-/// key head; its warps take blocks of keys in turn.
+/// key head; its warps share each block of keys.
 struct DecodeMemory {
   static constexpr int64_t kWarps = 8;
+  static constexpr int64_t kWarpKeys = kKeyBlock / kWarps; // of a block of keys
   static constexpr int64_t kMostHeads = 8; // of a block: their sums live in registers
 
   int64_t heads; // of a block: the largest divisor of the group up to kMostHeads
   int64_t headDim;
 
-  static DecodeMemory of(CachedAttentionOp op) {
+  static DecodeMemory of(const CachedOperands &op) {
     int64_t group = headsPerKeyHead(op), heads = std::min(group, kMostHeads);
     while (group % heads != 0)
       --heads;
-    return {heads, op.getQuery().getType().getDimSize(2)};
+    return {heads, op.query.getType().getDimSize(2)};
   }
 
   /// Heads in quadruples, so that those of a key are read as vectors.
@@ -76,15 +100,42 @@ struct DecodeMemory {
   /// Parts in bytes. f32 [heads][lineElements]: queries.
   int64_t lineElements() const { return llvm::alignTo(headDim, 4); }
   int64_t queriesAt() const { return 0; }
-  /// f32 [warps][headQuads][kKeyBlock][4]: scores, then probabilities of the warp's block of keys.
-  int64_t scoresAt() const { return 4 * heads * lineElements(); }
-  int64_t scoreBytes() const { return 16 * headQuads() * kKeyBlock; }
+  /// f32 [warps][headQuads][kWarpKeys][4]: probabilities of the warp's keys.
+  int64_t probabilitiesAt() const { return 4 * heads * lineElements(); }
+  int64_t probabilityBytes() const { return 16 * headQuads() * kWarpKeys; }
   /// f32 [warps][heads] maxima, then as many sums.
-  int64_t maximaAt() const { return scoresAt() + kWarps * scoreBytes(); }
+  int64_t maximaAt() const { return probabilitiesAt() + kWarps * probabilityBytes(); }
   int64_t sumsAt() const { return maximaAt() + 4 * kWarps * heads; }
   /// f32 [warps][heads][lineElements]: weighted sums of values.
   int64_t outputAt() const { return llvm::alignTo(sumsAt() + 4 * kWarps * heads, 16); }
   int64_t bytes() const { return outputAt() + 4 * kWarps * heads * lineElements(); }
+};
+
+/// The joining of splits: a block takes one head of one row. Neighbouring splits are a run, which
+/// some threads go through, and the runs are joined at the end.
+struct MergeMemory {
+  static constexpr int64_t kThreads = 256;
+
+  int64_t splits;
+  int64_t headDim;
+
+  static MergeMemory of(MergeSplitsOp op) {
+    auto output = op.getOutput().getType();
+    return {output.getDimSize(1), output.getDimSize(3)};
+  }
+
+  /// Elements of one access, and accesses of a head.
+  int64_t pieceElements() const { return std::gcd<int64_t>(4, headDim); }
+  int64_t pieces() const { return headDim / pieceElements(); }
+  /// As many runs as the threads can hold at a time.
+  int64_t runs() const { return std::clamp<int64_t>(kThreads / pieces(), 1, splits); }
+  int64_t runSplits() const { return llvm::divideCeil(splits, runs()); }
+  /// Parts in bytes. f32 [runs][runSplits]: weights of splits, then their sums times that.
+  int64_t weightsAt() const { return 0; }
+  int64_t sumsAt() const { return 4 * runs() * runSplits(); }
+  /// f32 [runs][headDim]: weighted sums of outputs.
+  int64_t outputAt() const { return llvm::alignTo(2 * sumsAt(), 16); }
+  int64_t bytes() const { return outputAt() + 4 * runs() * headDim; }
 };
 
 /// What the grid of a kernel needs to know.
@@ -100,16 +151,29 @@ inline BlockShape attentionBlock(AttentionOp op) {
           AttentionMemory::of(op).bytes()};
 }
 
+/// One row and `splits` times all heads.
+inline BlockShape decodeBlock(const CachedOperands &op, int64_t splits) {
+  DecodeMemory memory = DecodeMemory::of(op);
+  int64_t headTiles = op.query.getType().getDimSize(1) / memory.heads;
+  return {1, headTiles * splits, 32 * DecodeMemory::kWarps, memory.bytes()};
+}
+
 /// `fewRows`: the form for decoding. The other one packs the query heads of a key head: a tile has
 /// as many rows as fill its lines, and no code when even one row does not fit.
 inline BlockShape attentionBlock(CachedAttentionOp op, bool fewRows) {
-  int64_t keyHeads = op.getCache().getType().getKvHeads(), group = headsPerKeyHead(op);
-  if (fewRows) {
-    DecodeMemory memory = DecodeMemory::of(op);
-    return {1, keyHeads * (group / memory.heads), 32 * DecodeMemory::kWarps, memory.bytes()};
-  }
-  return {std::max<int64_t>(kQueryLines / group, 1), keyHeads, kAttentionThreads,
-          AttentionMemory::of(op).bytes()};
+  if (fewRows)
+    return decodeBlock(op, 1);
+  return {std::max<int64_t>(kQueryLines / headsPerKeyHead(op), 1),
+          op.getCache().getType().getKvHeads(), kAttentionThreads, AttentionMemory::of(op).bytes()};
+}
+
+inline BlockShape attentionBlock(CachedAttentionSplitsOp op) {
+  return decodeBlock(op, op.getOutput().getType().getDimSize(1));
+}
+
+inline BlockShape attentionBlock(MergeSplitsOp op) {
+  return {1, op.getOutput().getType().getDimSize(2), MergeMemory::kThreads,
+          MergeMemory::of(op).bytes()};
 }
 
 } // namespace mlir::qvl

@@ -6,16 +6,24 @@
 
 namespace mlir::qvl {
 
-SmallVector<Value> loadElements(ImplicitLocOpBuilder &b, Type stored, int64_t count, Value pointer,
-                                int64_t alignment) {
-  auto type = VectorType::get({count}, stored);
-  Value vector = LLVM::LoadOp::create(b, type, pointer, alignment);
-  if (!stored.isF32())
+Value loadVector(ImplicitLocOpBuilder &b, Type stored, int64_t count, Value pointer,
+                 int64_t alignment) {
+  return LLVM::LoadOp::create(b, VectorType::get({count}, stored), pointer, alignment);
+}
+
+SmallVector<Value> wideElements(ImplicitLocOpBuilder &b, Value vector) {
+  auto type = cast<VectorType>(vector.getType());
+  if (!type.getElementType().isF32())
     vector = arith::ExtFOp::create(b, type.clone(b.getF32Type()), vector);
   SmallVector<Value> values;
-  for (int64_t i = 0; i < count; ++i)
+  for (int64_t i = 0; i < type.getNumElements(); ++i)
     values.push_back(vector::ExtractOp::create(b, vector, i));
   return values;
+}
+
+SmallVector<Value> loadElements(ImplicitLocOpBuilder &b, Type stored, int64_t count, Value pointer,
+                                int64_t alignment) {
+  return wideElements(b, loadVector(b, stored, count, pointer, alignment));
 }
 
 void storeElements(ImplicitLocOpBuilder &b, ArrayRef<Value> values, Type stored, Value pointer,

@@ -9,9 +9,10 @@ namespace {
 
 constexpr unsigned kGlobalMemory = 1, kSharedMemory = 3;
 constexpr int64_t kSharedAlignment = 1024; // of the widest swizzle of tensor copies
+constexpr int64_t kTensorMapBytes = 128, kTensorMapAlignment = 64;
 
-/// The parameters of the kernel: buffers, then scalars.
-SmallVector<Type> parameterTypes(func::FuncOp kernel) {
+/// The parameters of the kernel: buffers, then scalars, then tensor maps.
+SmallVector<Type> parameterTypes(func::FuncOp kernel, unsigned tensorMaps) {
   MLIRContext *context = kernel.getContext();
   SmallVector<Type> buffers, scalars;
   Type pointer = LLVM::LLVMPointerType::get(context, kGlobalMemory);
@@ -28,24 +29,37 @@ SmallVector<Type> parameterTypes(func::FuncOp kernel) {
     if (isa<RankedTensorType>(type)) // A cache result is its argument's memory.
       add(type);
   buffers.append(scalars);
+  buffers.append(tensorMaps, LLVM::LLVMPointerType::get(context));
   return buffers;
 }
 
-func::FuncOp createBlockFunction(func::FuncOp kernel, int64_t threads) {
+void passByValue(func::FuncOp function, unsigned argument) {
+  OpBuilder b(function.getContext());
+  Type bytes = LLVM::LLVMArrayType::get(b.getI8Type(), kTensorMapBytes);
+  function.setArgAttr(argument, LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(bytes));
+  function.setArgAttr(argument, LLVM::LLVMDialect::getAlignAttrName(),
+                      b.getI64IntegerAttr(kTensorMapAlignment));
+}
+
+func::FuncOp createBlockFunction(func::FuncOp kernel, int64_t threads, unsigned tensorMaps) {
   OpBuilder b(kernel.getContext());
   b.setInsertionPointAfter(kernel);
-  auto type = b.getFunctionType(parameterTypes(kernel), {});
+  auto type = b.getFunctionType(parameterTypes(kernel, tensorMaps), {});
   auto function =
       func::FuncOp::create(b, kernel.getLoc(), (kernel.getName() + ".block").str(), type);
   function.addEntryBlock();
   function->setAttr(kThreadsAttr, b.getI64IntegerAttr(threads));
+  for (unsigned i = 0; i < tensorMaps; ++i)
+    passByValue(function, function.getNumArguments() - tensorMaps + i);
   return function;
 }
 
 } // namespace
 
-BlockFrame::BlockFrame(func::FuncOp kernel, const TileGrid &grid, int64_t threads)
-    : KernelOperands(kernel), blockFunction(createBlockFunction(kernel, threads)) {
+BlockFrame::BlockFrame(func::FuncOp kernel, const TileGrid &grid, int64_t threads,
+                       unsigned tensorMaps)
+    : KernelOperands(kernel), blockFunction(createBlockFunction(kernel, threads, tensorMaps)),
+      tensorMaps(tensorMaps) {
   assert(threads % kWarpLanes == 0 && "blocks are whole warps");
   body.setInsertionPointToStart(&blockFunction.front());
   readParameters();
@@ -62,8 +76,9 @@ Value BlockFrame::asIndex(Value i32) {
 
 void BlockFrame::readParameters() {
   unsigned bufferPosition = 0;
-  unsigned scalarPosition =
+  unsigned pointers =
       llvm::count_if(blockFunction.getArgumentTypes(), llvm::IsaPred<LLVM::LLVMPointerType>);
+  unsigned scalarPosition = pointers - tensorMaps;
   readOperands([&]() -> Value { return blockFunction.getArgument(bufferPosition++); },
                [&]() -> Value {
                  return arith::IndexCastOp::create(body, body.getIndexType(),
@@ -95,6 +110,10 @@ Value BlockFrame::createGlobal(StringRef name, Type type, Attribute value, uint6
   body.setInsertionPointToStart(&blockFunction.front());
   auto pointer = LLVM::LLVMPointerType::get(body.getContext(), space);
   return LLVM::AddressOfOp::create(body, pointer, name);
+}
+
+Value BlockFrame::tensorMap(unsigned number) {
+  return blockFunction.getArgument(blockFunction.getNumArguments() - tensorMaps + number);
 }
 
 Value BlockFrame::shared(int64_t byteOffset) {

@@ -18,8 +18,9 @@ namespace mlir::qvl {
 class BlockFrame : public KernelOperands {
 public:
   /// Appends the function to the module of `kernel`, under a name of its own until replaceKernel().
-  /// A launch has `threads` threads a block, a multiple of the warp.
-  BlockFrame(func::FuncOp kernel, const TileGrid &grid, int64_t threads);
+  /// A launch has `threads` threads a block, a multiple of the warp. `tensorMaps` more parameters
+  /// are tensor maps by value, behind the others.
+  BlockFrame(func::FuncOp kernel, const TileGrid &grid, int64_t threads, unsigned tensorMaps = 0);
 
   func::FuncOp function() { return blockFunction; }
 
@@ -34,6 +35,8 @@ public:
   Value lane() const { return laneNumber; }
   Value warp() const { return warpNumber; }
 
+  /// The address (!llvm.ptr) of a tensor map among the parameters.
+  Value tensorMap(unsigned number);
   /// Dynamic shared memory from `byteOffset` on; it begins at a multiple of 1024 bytes and has
   /// scratchBytes() of the kernel.
   Value shared(int64_t byteOffset = 0);
@@ -55,6 +58,7 @@ private:
                      unsigned space);
 
   func::FuncOp blockFunction;
+  unsigned tensorMaps;
   Value column, firstRow, lastRow, threadNumber, laneNumber, warpNumber, sharedMemory;
   unsigned tables = 0;
 };

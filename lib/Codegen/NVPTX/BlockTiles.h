@@ -25,5 +25,7 @@ struct BlockTile {
 /// Unit attribute of a kernel function that is compiled for a chip with matrix instructions of
 /// warpgroups. Tiles are the same with and without.
 inline constexpr llvm::StringLiteral kWarpgroupsAttr = "qvl.warpgroups";
+/// Unit attribute of a kernel function that is compiled in its wide form (qvl/Codegen/NVPTX.h).
+inline constexpr llvm::StringLiteral kWideAttr = "qvl.wide";
 
 } // namespace mlir::qvl

@@ -3,10 +3,10 @@
 namespace mlir::qvl {
 
 KeysInMemory CachedKeys::block(Value sequence, Value head, Value first) {
-  Value row = product(b, sequence, frame.size(op.getBlockTable(), 1));
-  Value page = entry(op.getBlockTable(), sum(b, row, quotient(b, first, type.getPage())));
+  Value row = product(b, sequence, frame.size(op.blockTable, 1));
+  Value page = entry(op.blockTable, sum(b, row, quotient(b, first, type.getPage())));
   Value inPage = product(b, remainder(b, first, type.getPage()), layout.keyTokenStride());
-  Value layer = frame.scalar(op.getLayer()), cache = frame.buffer(op.getCache());
+  Value layer = frame.scalar(op.layer), cache = frame.buffer(op.cache);
   auto at = [&](Value head) {
     return elementPointer(b, type.getElement(), cache, sum(b, head, inPage));
   };

@@ -1,5 +1,6 @@
 #include "../Lower/KernelModules.h"
 #include "BlockTiles.h"
+#include "LinearWide.h"
 #include "PtxText.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -28,24 +29,50 @@ FailureOr<std::string> compileKernel(ModuleOp module, StringRef name, const NVPT
     return module->emitError("LLVM cannot generate PTX for the kernel");
   if (dumper.enabled())
     dumper.write(name, "ptx", [&](llvm::raw_ostream &out) { out << *text; });
-  if (failed(lintPtx(*text, module->getLoc())))
+  if (failed(lintPtx(*text, chip, module->getLoc())))
     return failure();
   return text;
 }
 
-/// One module for each kernel, in the LLVM dialect.
-FailureOr<SmallVector<OwningOpRef<ModuleOp>>>
-lowerKernels(ArrayRef<func::FuncOp> kernels, const NVPTXChip &chip, const KernelDumper &dumper) {
-  SmallVector<OwningOpRef<ModuleOp>> modules;
+/// A function to compile: a kernel or its wide form.
+struct Compilation {
+  func::FuncOp kernel;
+  std::string name;
+  bool isWide;
+};
+
+SmallVector<Compilation> compilationsOf(ArrayRef<func::FuncOp> kernels, const NVPTXChip &chip) {
+  SmallVector<Compilation> compilations;
   for (func::FuncOp kernel : kernels) {
-    ModuleOp module = *modules.emplace_back(copyKernels(kernel));
-    if (chip.hasWarpgroups)
-      for (auto copy : module.getOps<func::FuncOp>())
-        copy->setAttr(kWarpgroupsAttr, UnitAttr::get(copy.getContext()));
+    compilations.push_back({kernel, kernel.getName().str(), false});
+    if (std::optional<WideForm> form = wideForm(kernel, chip))
+      compilations.push_back({kernel, form->symbol, true});
+  }
+  return compilations;
+}
+
+void markCopy(func::FuncOp copy, const Compilation &compilation, const NVPTXChip &chip) {
+  auto mark = UnitAttr::get(copy.getContext());
+  if (chip.hasWarpgroups)
+    copy->setAttr(kWarpgroupsAttr, mark);
+  if (compilation.isWide)
+    copy->setAttr(kWideAttr, mark);
+  copy.setName(compilation.name);
+}
+
+/// One module for each function, in the LLVM dialect.
+FailureOr<SmallVector<OwningOpRef<ModuleOp>>> lowerKernels(ArrayRef<Compilation> compilations,
+                                                           const NVPTXChip &chip,
+                                                           const KernelDumper &dumper) {
+  SmallVector<OwningOpRef<ModuleOp>> modules;
+  for (const Compilation &compilation : compilations) {
+    ModuleOp module = *modules.emplace_back(copyKernels(compilation.kernel));
+    for (auto copy : module.getOps<func::FuncOp>())
+      markCopy(copy, compilation, chip);
     if (failed(emitBlockKernels(module)))
       return failure();
     if (dumper.enabled())
-      dumper.write(kernel.getName(), "mlir", [&](llvm::raw_ostream &out) { module.print(out); });
+      dumper.write(compilation.name, "mlir", [&](llvm::raw_ostream &out) { module.print(out); });
     if (failed(lowerToLLVMDialect(module, {.alignedVectors = true})))
       return failure();
     markKernels(module);
@@ -67,6 +94,10 @@ std::optional<NVPTXChip> NVPTXChip::named(StringRef name) {
   return std::nullopt;
 }
 
+std::optional<WideForm> wideForm(func::FuncOp kernel, const NVPTXChip &chip) {
+  return chip.hasWarpgroups ? linearWideForm(kernel) : std::nullopt;
+}
+
 void registerNVPTXCodegenDialects(DialectRegistry &registry) {
   registerLoweringDialects(registry);
   registry.insert<NVVM::NVVMDialect>();
@@ -78,21 +109,22 @@ FailureOr<std::string> compileNVPTX(ArrayRef<func::FuncOp> kernels, const NVPTXC
   assert(!kernels.empty() && "nothing to compile");
   func::FuncOp first = kernels.front();
   KernelDumper dumper(dump, chip.name, first.getLoc());
-  auto modules = lowerKernels(kernels, chip, dumper);
+  SmallVector<Compilation> compilations = compilationsOf(kernels, chip);
+  auto modules = lowerKernels(compilations, chip, dumper);
   if (failed(modules))
     return failure();
-  std::vector<std::string> texts(kernels.size());
+  std::vector<std::string> texts(compilations.size());
   ParallelDiagnosticHandler diagnostics(first.getContext());
   auto compileOne = [&](size_t number) -> LogicalResult {
     diagnostics.setOrderIDForThread(number);
     FailureOr<std::string> text =
-        compileKernel(*(*modules)[number], func::FuncOp(kernels[number]).getName(), chip, dumper);
+        compileKernel(*(*modules)[number], compilations[number].name, chip, dumper);
     diagnostics.eraseOrderIDForThread();
     if (succeeded(text))
       texts[number] = std::move(*text);
     return text;
   };
-  if (failed(failableParallelForEachN(first.getContext(), 0, kernels.size(), compileOne)))
+  if (failed(failableParallelForEachN(first.getContext(), 0, compilations.size(), compileOne)))
     return failure();
   return joinPtx(texts);
 }

@@ -18,6 +18,10 @@ static LogicalResult emitKernel(func::FuncOp kernel) {
       .Case([&](FusedLinearOp) { return emitBlockFusedLinear(kernel); })
       .Case([&](AttentionOp) { return emitBlockAttention(kernel); })
       .Case([&](CachedAttentionOp) { return emitBlockCachedAttention(kernel); })
+      .Case([&](ArgmaxOp) { return emitBlockArgmax(kernel); })
+      .Case([&](SampleOp) { return emitBlockSample(kernel); })
+      .Case([&](CachedAttentionSplitsOp) { return emitBlockAttentionSplits(kernel); })
+      .Case([&](MergeSplitsOp) { return emitBlockMergeSplits(kernel); })
       .Default([&](Operation *) { return emitBlockRows(kernel); });
 }
 
@@ -38,6 +42,9 @@ void markKernels(ModuleOp module) {
     function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
     function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                       b.getDenseI32ArrayAttr({static_cast<int32_t>(threads.getInt())}));
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (function.getArgAttr(i, LLVM::LLVMDialect::getByValAttrName()))
+        function.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(), b.getUnitAttr());
     // Without a number ptxas aims at one of its own choice and spills to reach it.
     StringRef blocks = NVVM::NVVMDialect::getMinctasmAttrName();
     if (!function->hasAttr(blocks))

@@ -10,6 +10,10 @@ LogicalResult emitBlockLinear(func::FuncOp kernel);
 LogicalResult emitBlockFusedLinear(func::FuncOp kernel);
 LogicalResult emitBlockAttention(func::FuncOp kernel);
 LogicalResult emitBlockCachedAttention(func::FuncOp kernel);
+LogicalResult emitBlockArgmax(func::FuncOp kernel);
+LogicalResult emitBlockSample(func::FuncOp kernel);
+LogicalResult emitBlockAttentionSplits(func::FuncOp kernel);
+LogicalResult emitBlockMergeSplits(func::FuncOp kernel);
 /// Every op that works row by row.
 LogicalResult emitBlockRows(func::FuncOp kernel);
 

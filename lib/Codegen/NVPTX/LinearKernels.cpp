@@ -4,6 +4,7 @@
 #include "Emitters.h"
 #include "LinearFewRows.h"
 #include "LinearManyRows.h"
+#include "LinearWide.h"
 
 namespace mlir::qvl {
 namespace {
@@ -30,6 +31,8 @@ LogicalResult emitKernel(func::FuncOp kernel) {
   int64_t block = linearPanel(kernel).getInterleave();
   if (block != 0 && block != kPairBlock)
     return kernel.emitError() << "weights that take turns need blocks of " << kPairBlock << " rows";
+  if (kernel->hasAttr(kWideAttr))
+    return emitWideLinear(kernel);
   FailureOr<TileGrid> grid = tileGrid(kernel, TargetKind::Cuda);
   if (failed(grid))
     return failure();

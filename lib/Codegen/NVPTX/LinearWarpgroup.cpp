@@ -5,8 +5,8 @@
 
 #include "LinearManyRows.h"
 
-#include "LinearOutput.h"
 #include "LinearPipeline.h"
+#include "LinearWarpgroup.h"
 #include "WarpgroupMultiply.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -14,9 +14,7 @@
 namespace mlir::qvl {
 namespace {
 
-constexpr int64_t kDepth = 16;    // k of an instruction
-constexpr int64_t kParts = 2;     // instructions for the columns of a panel
-constexpr int64_t kPatchRows = 8; // rows whose operands are under way together
+constexpr int64_t kDepth = kWarpgroupDepth, kParts = kWarpgroupParts;
 
 class WarpgroupTile {
 public:
@@ -30,8 +28,7 @@ private:
   void addStage(Value stage, int64_t depth, MutableArrayRef<Value> sums);
   SmallVector<Value> loadWords(Value stage, Value quad, Value place, int64_t line, int64_t count);
   void loadLine(Value stage, int64_t line, SmallVector<Value> (&operands)[kParts]);
-  SmallVector<Value> rowSums(ArrayRef<Value> sums, int64_t row);
-  void storeRows(ArrayRef<Value> sums, int64_t firstRow);
+  void storeSums(ArrayRef<Value> sums);
 
   BlockFrame &frame;
   ImplicitLocOpBuilder &b;
@@ -50,8 +47,7 @@ void WarpgroupTile::emit() {
         addStage(stage, depth, carried);
       },
       [&] { publishToMultiplies(b); });
-  for (int64_t row = 0; row < kWarpgroupSums / 2; row += kPatchRows)
-    storeRows(sums, row);
+  storeSums(sums);
 }
 
 /// Values of k behind `depth` are zero in the stage.
@@ -63,7 +59,7 @@ void WarpgroupTile::addStage(Value stage, int64_t depth, MutableArrayRef<Value> 
     loadLine(stage, k / 2 + kDepth / 4, parts);
     operands.append(std::begin(parts), std::end(parts));
   }
-  Value rows = columnDescriptor(b, stage);
+  Value rows = columnDescriptor(b, stage, kStageRowBytes);
   for (auto [number, operand] : llvm::enumerate(operands))
     startMultiplyAdd(b, operand, advanceDescriptor(b, rows, number / kParts * kDepth * 2),
                      sums.slice(number % kParts * kWarpgroupSums, kWarpgroupSums),
@@ -99,32 +95,11 @@ void WarpgroupTile::loadLine(Value stage, int64_t line, SmallVector<Value> (&ope
         loadWords(stage, columns.laneQuad(b, sum(b, pair, weight)), half, line, 2));
 }
 
-/// The vectors of a patch for row `row` of the lane: row 2j + e is row 8j + 2c + e of the tile.
-SmallVector<Value> WarpgroupTile::rowSums(ArrayRef<Value> sums, int64_t row) {
-  SmallVector<Value> elements;
-  for (int64_t part = 0; part < kParts; ++part)
-    for (int64_t column : {0, 2})
-      elements.push_back(sums[part * kWarpgroupSums + row / 2 * 4 + column + row % 2]);
-  auto vector = [&](ArrayRef<Value> values) -> Value {
-    auto type = VectorType::get({static_cast<int64_t>(values.size())}, b.getF32Type());
-    return vector::FromElementsOp::create(b, type, values);
-  };
-  ArrayRef<Value> all(elements);
-  if (columns.arePairs)
-    return {vector(all.take_front(2)), vector(all.drop_front(2))};
-  return {vector(all)};
-}
-
-void WarpgroupTile::storeRows(ArrayRef<Value> sums, int64_t firstRow) {
-  int64_t width = 4 / columns.weights();
-  Value column = sum(b, product(b, frame.warp(), columns.perPanel()), product(b, group, width));
-  OutputPatch patch{{}, sum(b, product(b, frame.columnTile(), tile.columns), column), width, {}};
-  Value start = sum(b, frame.rowBegin(), product(b, inGroup, 2));
-  for (int64_t row = firstRow; row < firstRow + kPatchRows; ++row) {
-    patch.rows.push_back(sum(b, start, row / 2 * 8 + row % 2));
-    patch.sums.push_back(rowSums(sums, row));
-  }
-  LinearOutput(frame, projection).store(patch);
+void WarpgroupTile::storeSums(ArrayRef<Value> sums) {
+  Value column =
+      sum(b, product(b, frame.warp(), columns.perPanel()), product(b, group, laneColumns(columns)));
+  storeWarpgroupSums(frame, projection, sums,
+                     sum(b, product(b, frame.columnTile(), tile.columns), column));
 }
 
 } // namespace

@@ -29,8 +29,8 @@ FailureOr<std::string> generatePtx(llvm::Module &module, const NVPTXChip &chip);
 /// nobody has for a math intrinsic, and stack memory is local memory on a GPU.
 LogicalResult lintIR(const llvm::Module &module, Location location);
 /// Checks what a PTX text may not hold: a function or variable that is defined elsewhere, but for
-/// dynamic shared memory.
-LogicalResult lintPtx(StringRef text, Location location);
+/// dynamic shared memory; local memory; and instructions that kernels for the chip may not have.
+LogicalResult lintPtx(StringRef text, const NVPTXChip &chip, Location location);
 
 /// One module of PTX texts with equal headers.
 std::string joinPtx(ArrayRef<std::string> texts);

@@ -20,9 +20,22 @@ Value shuffle(ImplicitLocOpBuilder &b, Value value, Value lane, NVVM::ShflKind k
                               word(b, kWholeSegment), kind, UnitAttr());
 }
 
+/// Both halves of an i64.
+Value shuffleWide(ImplicitLocOpBuilder &b, Value value, Value lane, NVVM::ShflKind kind) {
+  Type i32 = b.getI32Type(), i64 = b.getI64Type();
+  Value half = arith::ConstantIntOp::create(b, 32, 64);
+  Value low = shuffle(b, arith::TruncIOp::create(b, i32, value), lane, kind);
+  Value high = arith::TruncIOp::create(b, i32, arith::ShRUIOp::create(b, value, half));
+  high = arith::ExtUIOp::create(b, i64, shuffle(b, high, lane, kind));
+  return arith::OrIOp::create(b, arith::ExtUIOp::create(b, i64, low),
+                              arith::ShLIOp::create(b, high, half));
+}
+
 } // namespace
 
 Value shuffleXor(ImplicitLocOpBuilder &b, Value value, int64_t mask) {
+  if (value.getType().isInteger(64))
+    return shuffleWide(b, value, word(b, mask), NVVM::ShflKind::bfly);
   return shuffle(b, value, word(b, mask), NVVM::ShflKind::bfly);
 }
 

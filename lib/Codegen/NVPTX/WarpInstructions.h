@@ -8,7 +8,7 @@
 
 namespace mlir::qvl {
 
-/// The value (i32 or f32) of the lane whose number differs by exclusive or with `mask`.
+/// The value (i32, f32 or i64) of the lane whose number differs by exclusive or with `mask`.
 Value shuffleXor(ImplicitLocOpBuilder &b, Value value, int64_t mask);
 /// The value (i32 or f32) of lane `lane` (i32).
 Value shuffleFrom(ImplicitLocOpBuilder &b, Value value, Value lane);

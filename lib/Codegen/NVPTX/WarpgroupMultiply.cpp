@@ -36,11 +36,11 @@ void emitInPlace(ImplicitLocOpBuilder &b, const std::string &text, MutableArrayR
 
 } // namespace
 
-Value columnDescriptor(ImplicitLocOpBuilder &b, Value pointer) {
+Value columnDescriptor(ImplicitLocOpBuilder &b, Value pointer, int64_t rowBytes) {
   // Section 9.7.15.5.1.2.2: start address, and distance of groups of eight rows, in units of 16
-  // bytes; mode 2 is the swizzle of 64 bytes. The other distance is not used.
-  constexpr uint64_t rowGroupBytes = 512, swizzle64 = 2;
-  uint64_t fixed = (rowGroupBytes >> 4) << 32 | uint64_t{1} << 16 | swizzle64 << 62;
+  // bytes; modes 1 and 2 are the swizzles of 128 and 64 bytes. The other distance is not used.
+  uint64_t rowGroupBytes = 8 * rowBytes, swizzle = rowBytes == 128 ? 1 : 2;
+  uint64_t fixed = (rowGroupBytes >> 4) << 32 | uint64_t{1} << 16 | swizzle << 62;
   Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), pointer);
   auto constant = [&](uint64_t value) -> Value {
     return arith::ConstantIntOp::create(b, static_cast<int64_t>(value), 64);

@@ -12,10 +12,11 @@ namespace mlir::qvl {
 inline constexpr int64_t kWarpgroupColumns = 128;
 inline constexpr int64_t kWarpgroupSums = kWarpgroupColumns / 2;
 
-/// The descriptor (i64) of the B operand at `pointer` in shared memory: a row of 64 bytes for each
-/// column of B, k in order, whose 16-byte quads are swizzled: quad q of row r lies at q ^ ((r / 2)
-/// mod 4). The first row's address is a multiple of 512.
-Value columnDescriptor(ImplicitLocOpBuilder &b, Value pointer);
+/// The descriptor (i64) of the B operand at `pointer` in shared memory: a row of `rowBytes` (64 or
+/// 128) for each column of B, k in order, whose 16-byte quads are swizzled: quad q of row r lies at
+/// q ^ ((r / 2) mod 4) in rows of 64 bytes and at q ^ (r mod 8) in rows of 128. The first row's
+/// address is a multiple of eight rows.
+Value columnDescriptor(ImplicitLocOpBuilder &b, Value pointer, int64_t rowBytes);
 /// The same rows, `bytes` further along k.
 Value advanceDescriptor(ImplicitLocOpBuilder &b, Value descriptor, int64_t bytes);
 

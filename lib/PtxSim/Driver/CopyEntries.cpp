@@ -30,6 +30,7 @@ CUresult copyToHost(void *to, CUdeviceptr from, std::size_t bytes, CUstream hand
     return CUDA_SUCCESS;
   if (!to || !isMapped(from, bytes))
     return CUDA_ERROR_INVALID_VALUE;
+  state().bytesToHost += bytes;
   DeviceMemory &memory = context().memory;
   CUresult result = submit(handle, CU_GRAPH_NODE_TYPE_MEMCPY, [&memory, to, from, bytes] {
     return resultOf(memory.read(from, {static_cast<std::byte *>(to), bytes}));

@@ -57,6 +57,7 @@ CUresult cuInit(unsigned flags) {
   state().configuration = *configuration;
   state().calls = 1;
   state().callsOf.clear();
+  state().bytesToHost = 0;
   return CUDA_SUCCESS;
 }
 

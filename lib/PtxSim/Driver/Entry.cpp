@@ -137,6 +137,12 @@ qvlPtxSimCallsOf(const char *symbol) {
   return found == calls.end() ? 0 : found->second;
 }
 
+/// Bytes of copies from the device to the host since cuInit.
+extern "C" __attribute__((visibility("default"))) std::uint64_t qvlPtxSimBytesToHost() {
+  std::lock_guard lock(qvlsim::driver::gate);
+  return qvlsim::driver::state().bytesToHost;
+}
+
 extern "C" __attribute__((visibility("default"))) std::uint64_t qvlPtxSimLeaks() {
   std::lock_guard lock(qvlsim::driver::gate);
   return qvlsim::driver::state().leaks;

@@ -18,6 +18,7 @@ struct DriverState {
   int primaryUses = 0;
   std::uint64_t calls = 0;                           // since cuInit, this one included
   std::map<std::string_view, std::uint64_t> callsOf; // the same by symbol
+  std::uint64_t bytesToHost = 0;                     // asked for by copies, since cuInit
   std::uint64_t leaks = 0; // objects that were alive when their context died
 };
 DriverState &state();

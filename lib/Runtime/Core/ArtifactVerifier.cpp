@@ -125,7 +125,7 @@ absl::Status Verification::checkMeaning(const qvlfmt::Artifact &artifact) const 
 absl::Status Verification::checkTargets(const qvlfmt::Artifact &artifact) const {
   std::set<std::string_view> names;
   for (const qvlfmt::Target *target : *artifact.targets()) {
-    QVLRT_RETURN_IF_ERROR(verifyTarget(*target, *artifact.model(), countOf(artifact.weights())));
+    QVLRT_RETURN_IF_ERROR(verifyTarget(*target, *artifact.model(), artifact.weights()));
     if (!names.insert(viewOf(target->name())).second)
       return absl::InvalidArgumentError(
           absl::StrCat("target ", target->name()->c_str(), ": the name occurs twice"));

@@ -32,13 +32,17 @@ absl::Status verifyWeights(const qvlfmt::Artifact &artifact, WeightArea area);
 /// That the bytes of one KV page of these elements are known and bounded.
 absl::Status verifyPage(const qvlfmt::ModelFacts &facts, qvlfmt::ElementType element);
 
+/// The weights of an artifact, which have been verified; null: there are none.
+using WeightTable = flatbuffers::Vector<flatbuffers::Offset<qvlfmt::Weight>>;
+
 /// Objects, kernels, programs and KV cache of one target. `facts` have been verified.
 absl::Status verifyTarget(const qvlfmt::Target &target, const qvlfmt::ModelFacts &facts,
-                          std::uint32_t weightCount);
+                          const WeightTable *weights);
 
-/// Size nodes, buffers, life ranges, commands and results of one program of `target`.
+/// Size nodes, buffers, life ranges, commands and results of one program of `target`, whose kernels
+/// have been verified.
 absl::Status verifyProgram(const qvlfmt::Program &program, const qvlfmt::Target &target,
-                           std::uint32_t weightCount);
+                           const WeightTable *weights);
 
 // Limits of the format: far above every real artifact, low enough that sums of them do not
 // overflow.

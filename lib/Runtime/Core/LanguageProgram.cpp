@@ -3,9 +3,13 @@
 #include "ElementTypes.h"
 #include "FlatbufferViews.h"
 #include "OperandChecks.h"
+#include "qvlfmt/Sampling.h"
 #include "qvlrt/status.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include <algorithm>
 
 namespace qvlrt {
 
@@ -15,29 +19,59 @@ absl::StatusOr<LanguageProgram> LanguageProgram::create(Executor &executor, std:
   QVLRT_ASSIGN_OR_RETURN(std::uint32_t program, executor.program(name));
   // By the target and not by the device: a plan has no device.
   const bool fixed = name == "decode" && viewOf(executor.target().name()) == "cuda";
-  return LanguageProgram(executor, program, fixed);
+  const auto names = executor.target().programs()->Get(program)->result_names();
+  const bool chooses = std::any_of(names->begin(), names->end(),
+                                   [](const auto *name) { return viewOf(name) == "ids"; });
+  return LanguageProgram(executor, program, fixed, chooses);
 }
 
-/// The single result called `name` of type f32 [rows, columns].
-static absl::StatusOr<DeviceTensor> logitsOf(std::span<const DeviceTensor> results,
-                                             std::int64_t rows, std::int64_t columns) {
+/// The single result called `name` of this type and these sizes.
+static absl::StatusOr<DeviceTensor> resultOf(std::span<const DeviceTensor> results,
+                                             std::string_view name, ElementType element,
+                                             const Shape &dims) {
   for (const DeviceTensor &result : results)
-    if (result.name == "logits" && result.element == ElementType::F32 &&
-        result.dims == Shape{rows, columns})
+    if (result.name == name && result.element == element && result.dims == dims)
       return result;
-  return absl::InvalidArgumentError(absl::StrCat("the program has no result logits f32 [", rows,
-                                                 ", ", columns, "]; compile the checkpoint again"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("the program has no result ", std::string(name), " of ", elementName(element),
+                   " [", absl::StrJoin(dims, ", "), "]; compile the checkpoint again"));
 }
+
+/// Counts of what a call gives and wants; checkLanguageCall() sees to the rest.
+static absl::Status checkResults(const LanguageCall &call, std::int64_t vocabSize,
+                                 std::size_t logits, std::size_t ids) {
+  const std::size_t rows = call.logitRows.size();
+  if (logits != 0 || ids == 0)
+    QVLRT_RETURN_IF_ERROR(checkCount("logits", logits, rows * vocabSize));
+  if (ids != 0)
+    QVLRT_RETURN_IF_ERROR(checkCount("ids", ids, rows));
+  if (ids == 0 && call.sampling.empty() && call.seen.empty() && call.draws.empty())
+    return absl::OkStatus();
+  QVLRT_RETURN_IF_ERROR(
+      checkCount("sampling", call.sampling.size(), rows * qvlfmt::kSamplingSettings));
+  QVLRT_RETURN_IF_ERROR(checkCount("seen", call.seen.size(), rows * qvlfmt::seenWords(vocabSize)));
+  return checkCount("draws", call.draws.size(), rows);
+}
+
+/// Operands of a call that does not choose: zeros choose the largest logit.
+struct NoChoice {
+  NoChoice(std::int64_t rows, std::int64_t words)
+      : sampling(rows * qvlfmt::kSamplingSettings), seen(rows * words), draws(rows) {}
+  std::vector<float> sampling;
+  std::vector<std::int32_t> seen;
+  std::vector<std::int64_t> draws;
+};
 
 absl::Status LanguageProgram::run(const LanguageCall &call, DeviceRange features,
                                   std::int64_t featureCount, const KvCache &cache,
-                                  std::span<float> logits, std::vector<CommandRecord> *records) {
+                                  std::span<float> logits, std::vector<CommandRecord> *records,
+                                  std::span<std::int32_t> ids) {
   const qvlfmt::ModelFacts &facts = executor->module().facts();
   LanguageLimits limits{facts.vocab_size(), facts.max_context(), facts.page_size(),
                         cache.committedPages(), featureCount};
   QVLRT_RETURN_IF_ERROR(checkLanguageCall(call, limits));
   std::int64_t logitRows = std::ssize(call.logitRows);
-  QVLRT_RETURN_IF_ERROR(checkCount("logits", logits.size(), logitRows * facts.vocab_size()));
+  QVLRT_RETURN_IF_ERROR(checkResults(call, facts.vocab_size(), logits.size(), ids.size()));
 
   std::int64_t rows = std::ssize(call.ids);
   std::int64_t sequences = std::ssize(call.cacheLengths);
@@ -52,6 +86,17 @@ absl::Status LanguageProgram::run(const LanguageCall &call, DeviceRange features
               call.blockTable);
   staging.add("slots", ElementType::I64, {rows}, call.slots);
   staging.add("logit_rows", ElementType::I32, {logitRows}, call.logitRows);
+  const std::int64_t words = qvlfmt::seenWords(facts.vocab_size());
+  const NoChoice none(chooses && call.draws.empty() ? logitRows : 0, words);
+  if (chooses) {
+    const bool isChoice = !call.draws.empty();
+    staging.add("sampling", ElementType::F32, {logitRows, qvlfmt::kSamplingSettings},
+                isChoice ? call.sampling : std::span(none.sampling));
+    staging.add("seen", ElementType::I32, {logitRows, words},
+                isChoice ? call.seen : std::span(none.seen));
+    staging.add("draws", ElementType::I64, {logitRows},
+                isChoice ? call.draws : std::span(none.draws));
+  }
   // Without pictures the pool is one row of zeros that no row names: a kernel never gets an empty
   // buffer.
   std::vector<float> noFeatures(featureCount == 0 ? facts.hidden_size() : 0);
@@ -66,8 +111,16 @@ absl::Status LanguageProgram::run(const LanguageCall &call, DeviceRange features
 
   QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceTensor> results,
                          executor->run(program, arguments, records));
-  QVLRT_ASSIGN_OR_RETURN(DeviceTensor result, logitsOf(results, logitRows, facts.vocab_size()));
-  return readBack(std::as_writable_bytes(logits), result.data);
+  QVLRT_ASSIGN_OR_RETURN(DeviceTensor rowsOfLogits, resultOf(results, "logits", ElementType::F32,
+                                                             {logitRows, facts.vocab_size()}));
+  if (!ids.empty()) {
+    QVLRT_ASSIGN_OR_RETURN(DeviceTensor chosen,
+                           resultOf(results, "ids", ElementType::I32, {logitRows}));
+    QVLRT_RETURN_IF_ERROR(readBack(std::as_writable_bytes(ids), chosen.data));
+    if (logits.empty())
+      return absl::OkStatus();
+  }
+  return readBack(std::as_writable_bytes(logits), rowsOfLogits.data);
 }
 
 absl::Status LanguageProgram::readBack(std::span<std::byte> to, DeviceRange from) const {
@@ -89,19 +142,26 @@ absl::StatusOr<std::uint64_t> LanguageProgram::planMemory(std::int64_t rows, std
                                                           std::int64_t featureCount) const {
   const qvlfmt::ModelFacts &facts = executor->module().facts();
   KvPageLayout page = KvPageLayout::of(facts, executor->target());
-  const ArgumentShape shapes[] = {{"ids", ElementType::I32, {rows}},
-                                  {"positions", ElementType::I32, {3, rows}},
-                                  {"features",
-                                   ElementType::F32,
-                                   {std::max<std::int64_t>(featureCount, 1), facts.hidden_size()}},
-                                  {"feature_rows", ElementType::I32, {rows}},
-                                  {"row_offsets", ElementType::I32, {sequences + 1}},
-                                  {"row_sequence", ElementType::I32, {rows}},
-                                  {"cache_lengths", ElementType::I32, {sequences}},
-                                  {"block_table", ElementType::I32, {sequences, pagesPerSequence}},
-                                  {"slots", ElementType::I64, {rows}},
-                                  {"kv_cache", page.element, {poolPages, page.pageElements}},
-                                  {"logit_rows", ElementType::I32, {logitRows}}};
+  std::vector<ArgumentShape> shapes = {
+      {"ids", ElementType::I32, {rows}},
+      {"positions", ElementType::I32, {3, rows}},
+      {"features",
+       ElementType::F32,
+       {std::max<std::int64_t>(featureCount, 1), facts.hidden_size()}},
+      {"feature_rows", ElementType::I32, {rows}},
+      {"row_offsets", ElementType::I32, {sequences + 1}},
+      {"row_sequence", ElementType::I32, {rows}},
+      {"cache_lengths", ElementType::I32, {sequences}},
+      {"block_table", ElementType::I32, {sequences, pagesPerSequence}},
+      {"slots", ElementType::I64, {rows}},
+      {"kv_cache", page.element, {poolPages, page.pageElements}},
+      {"logit_rows", ElementType::I32, {logitRows}}};
+  if (chooses) {
+    shapes.push_back(
+        {"seen", ElementType::I32, {logitRows, qvlfmt::seenWords(facts.vocab_size())}});
+    shapes.push_back({"sampling", ElementType::F32, {logitRows, qvlfmt::kSamplingSettings}});
+    shapes.push_back({"draws", ElementType::I64, {logitRows}});
+  }
   return executor->planMemory(program, shapes);
 }
 

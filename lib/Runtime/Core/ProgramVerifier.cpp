@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include <optional>
 #include <vector>
 
 namespace qvlrt {
@@ -17,8 +18,8 @@ using qvlfmt::BufferKind, qvlfmt::CommandKind, qvlfmt::SizeOp;
 class ProgramVerifier {
 public:
   ProgramVerifier(const qvlfmt::Program &program, const qvlfmt::Target &target,
-                  std::uint32_t weightCount)
-      : program(program), target(target), weightCount(weightCount) {}
+                  const WeightTable *weights)
+      : program(program), target(target), weights(weights) {}
 
   absl::Status run();
 
@@ -30,6 +31,9 @@ private:
   absl::Status checkResults() const;
   absl::Status checkCommand(std::uint32_t number) const;
   absl::Status checkLaunch(const qvlfmt::Command &command) const;
+  absl::Status checkMaps(const qvlfmt::Command &command, const qvlfmt::Kernel &kernel) const;
+  bool holdsMap(const qvlfmt::TensorMap &map, const qvlfmt::Command &command) const;
+  std::optional<std::uint64_t> constantBytes(const qvlfmt::Buffer &buffer, std::size_t from) const;
   absl::Status checkUse(std::uint32_t buffer, std::uint32_t command) const;
   absl::Status checkWritten(std::uint32_t buffer) const;
 
@@ -43,7 +47,7 @@ private:
 
   const qvlfmt::Program &program;
   const qvlfmt::Target &target;
-  std::uint32_t weightCount;
+  const WeightTable *weights;
   std::vector<std::uint32_t> roots; // of every buffer: itself, or the end of its chain of views
 };
 
@@ -95,8 +99,9 @@ absl::Status ProgramVerifier::checkBuffer(std::uint32_t number) const {
       return outOfRange("argument", buffer.index(), countOf(program.arguments()));
     return absl::OkStatus();
   case BufferKind::Weight:
-    return buffer.index() < weightCount ? absl::OkStatus()
-                                        : outOfRange("weight", buffer.index(), weightCount);
+    return buffer.index() < countOf(weights)
+               ? absl::OkStatus()
+               : outOfRange("weight", buffer.index(), countOf(weights));
   case BufferKind::View:
     return buffer.index() < number ? absl::OkStatus()
                                    : outOfRange("view of buffer", buffer.index(), number);
@@ -166,6 +171,48 @@ absl::Status ProgramVerifier::checkWritten(std::uint32_t number) const {
   return absl::OkStatus();
 }
 
+/// Bytes of the dimensions from `from` on; none when they depend on arguments.
+std::optional<std::uint64_t> ProgramVerifier::constantBytes(const qvlfmt::Buffer &buffer,
+                                                            std::size_t from) const {
+  std::vector<std::int64_t> dims;
+  for (std::uint32_t dim : spanOf(buffer.dims()).subspan(from)) {
+    const qvlfmt::SizeNode &node = *program.sizes()->Get(dim);
+    if (node.op() != SizeOp::Constant)
+      return std::nullopt;
+    dims.push_back(node.value());
+  }
+  return tensorBytes(dims, buffer.element());
+}
+
+/// Whether the tensor of a map lies in the memory of its buffer, whatever the arguments are.
+bool ProgramVerifier::holdsMap(const qvlfmt::TensorMap &map, const qvlfmt::Command &command) const {
+  const qvlfmt::Buffer &memory = buffer(command.buffers()->Get(map.buffer()));
+  std::uint64_t bytes = elementBytes(map.element());
+  for (std::uint64_t size : spanOf(map.sizes()))
+    bytes *= std::max<std::uint64_t>(size, 1); // of one element where a scalar is the last size
+  const bool isStatic = map.sizes()->Get(map.sizes()->size() - 1) != 0;
+  if (isStatic && memory.kind() == BufferKind::Weight)
+    return bytes <= weights->Get(memory.index())->bytes();
+  if (!isStatic && (countOf(memory.dims()) == 0 ||
+                    memory.dims()->Get(0) != command.scalars()->Get(map.scalar())))
+    return false;
+  const std::optional<std::uint64_t> held = constantBytes(memory, isStatic ? 0 : 1);
+  return held && bytes <= *held;
+}
+
+absl::Status ProgramVerifier::checkMaps(const qvlfmt::Command &command,
+                                        const qvlfmt::Kernel &kernel) const {
+  for (std::uint32_t form = 0; form < countOf(kernel.wide()); ++form) {
+    const auto *maps = kernel.wide()->Get(form)->maps();
+    for (std::uint32_t i = 0; i < countOf(maps); ++i)
+      if (!holdsMap(*maps->Get(i), command))
+        return absl::InvalidArgumentError(absl::StrCat(
+            "tensor map ", i, " of ", kernel.wide()->Get(form)->symbol()->c_str(),
+            " does not lie in buffer ", command.buffers()->Get(maps->Get(i)->buffer())));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ProgramVerifier::checkLaunch(const qvlfmt::Command &command) const {
   if (command.kernel() >= countOf(target.kernels()))
     return outOfRange("kernel", command.kernel(), countOf(target.kernels()));
@@ -185,7 +232,7 @@ absl::Status ProgramVerifier::checkLaunch(const qvlfmt::Command &command) const 
     return outOfRange("output", command.outputs(), buffers.size());
   for (std::uint32_t output : buffers.last(command.outputs()))
     QVLRT_RETURN_IF_ERROR(checkWritten(output));
-  return absl::OkStatus();
+  return checkMaps(command, kernel);
 }
 
 absl::Status ProgramVerifier::checkCommand(std::uint32_t number) const {
@@ -234,8 +281,8 @@ absl::Status ProgramVerifier::run() {
 } // namespace
 
 absl::Status verifyProgram(const qvlfmt::Program &program, const qvlfmt::Target &target,
-                           std::uint32_t weightCount) {
-  return ProgramVerifier(program, target, weightCount).run();
+                           const WeightTable *weights) {
+  return ProgramVerifier(program, target, weights).run();
 }
 
 } // namespace qvlrt

@@ -18,7 +18,7 @@ namespace {
 absl::Status scenario(std::uint64_t &calls) {
   QVLRT_ASSIGN_OR_RETURN(std::unique_ptr<Device> device, openSimulatedDevice());
   flatbuffers::FlatBufferBuilder bytes;
-  bytes.Finish(qvlfmt::Target::Pack(bytes, cudaKernels().get()));
+  bytes.Finish(qvlfmt::Target::Pack(bytes, wideCudaKernels().get()));
   QVLRT_ASSIGN_OR_RETURN(
       std::unique_ptr<LoadedKernels> kernels,
       device->loadKernels(*flatbuffers::GetRoot<qvlfmt::Target>(bytes.GetBufferPointer()),
@@ -46,6 +46,12 @@ absl::Status scenario(std::uint64_t &calls) {
   QVLRT_RETURN_IF_ERROR(device->copy(counts.range(), held.weight));
   void *const buffers[] = {counts.range().pointer()};
   QVLRT_RETURN_IF_ERROR(device->launch(*kernels, {kCountTiles, 64, buffers, {}}));
+  QVLRT_RETURN_IF_ERROR(device->synchronize());
+  QVLRT_ASSIGN_OR_RETURN(DeviceBuffer rows, DeviceBuffer::copyOf(*device, zeros));
+  void *const wideBuffers[] = {held.weight.pointer(), rows.range().pointer()};
+  constexpr std::int64_t kRows = 8, kWideScalars[] = {kRows, 8, kRows, 8};
+  static_assert(kRows >= kWideTiles);
+  QVLRT_RETURN_IF_ERROR(device->launch(*kernels, {kAffine, kRows, wideBuffers, kWideScalars}));
   QVLRT_RETURN_IF_ERROR(device->synchronize());
   std::array<std::int32_t, 64> found{};
   QVLRT_RETURN_IF_ERROR(

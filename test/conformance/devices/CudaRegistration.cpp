@@ -9,9 +9,7 @@ static DeviceRegistration simulated({.name = "cudaSimulated",
                                      .runsKernels = true});
 
 /// A GPU takes part where there is one.
-static DeviceRegistration real({.name = "cuda",
-                                .create = [] { return createCudaDevice(); },
-                                .kernels = cudaKernels,
-                                .runsKernels = true});
+static DeviceRegistration
+    real({.name = "cuda", .create = openRealDevice, .kernels = cudaKernels, .runsKernels = true});
 
 } // namespace qvlrt::test

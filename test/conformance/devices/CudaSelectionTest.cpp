@@ -6,7 +6,9 @@
 #include "qvlrt/device_selection.h"
 #include "qvlrt/executor.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <iterator>
 
 namespace qvlrt::test {
 namespace {
@@ -36,6 +38,24 @@ TEST(CudaSelection, AutoTakesTheCpuElsewhere) {
   qvlfmt::ArtifactT newer = twoTargetArtifact();
   newer.targets[1]->objects[0]->feature_set = "sm_100";
   EXPECT_EQ(chosen(*openArtifact(std::move(newer)), QVL_UNMARKED_CUDA_DRIVER), "cpu");
+}
+
+/// The GPU of the tests is of sm_90.
+TEST(CudaSelection, MachineCodeRunsOnItsOwnGpuOnly) {
+  const auto chosenWith = [](const char *featureSet) {
+    qvlfmt::ArtifactT artifact = twoTargetArtifact();
+    std::vector<std::uint8_t> &bytes = artifact.targets[1]->objects[0]->bytes;
+    bytes.assign(64, 0); // the header of an ELF file without sections
+    constexpr std::uint8_t kStart[] = {0x7f, 'E', 'L', 'F', 2, 1, 1};
+    std::copy(std::begin(kStart), std::end(kStart), bytes.begin());
+    bytes[18] = 190; // the machine
+    artifact.targets[1]->objects[0]->feature_set = featureSet;
+    return chosen(*openArtifact(std::move(artifact)), QVL_UNMARKED_CUDA_DRIVER);
+  };
+  EXPECT_EQ(chosenWith("sm_90"), "cuda");
+  EXPECT_EQ(chosenWith("sm_90a"), "cuda");
+  EXPECT_EQ(chosenWith("sm_80"), "cpu") << "as text it would run";
+  EXPECT_EQ(chosenWith("sm_100"), "cpu");
 }
 
 TEST(CudaSelection, ADriverThatFailsIsNoGpu) {

@@ -179,6 +179,108 @@ TEST_F(CudaSteps, OfAProfileAreSingleLaunches) {
   EXPECT_EQ(calls.of("cuGraphLaunch"), 1u) << "the recording has survived";
 }
 
+/// Steps that choose ids on the device.
+class CudaSampling : public CudaSteps {
+protected:
+  void SetUp() override {
+    CudaSteps::SetUp();
+    module = openArtifact(choosingArtifact());
+  }
+  /// Runs the token `id` and returns what the program chooses behind it: the token.
+  std::int64_t sample(std::int64_t id, std::vector<float> *logits = nullptr) {
+    sequence->append(id);
+    const BatchItem item{.sequence = &*sequence, .rows = 1};
+    const SamplingOperands operands = sampler.operands();
+    std::vector<std::int64_t> ids;
+    EXPECT_OK(session->sample({&item, 1}, {&operands, 1}, ids, logits));
+    return ids.size() == 1 ? ids.front() : -1;
+  }
+
+  Sampler sampler{{}, kVocab};
+};
+
+TEST_F(CudaSampling, BringsBackAnIdAToken) {
+  start(/*replay=*/true);
+  ASSERT_TRUE(session->samplesOnDevice());
+  const CallsOfTokens calls;
+  const std::uint64_t bytes = simulatedBytesToHost();
+  for (const std::int64_t id : {3, 5, 299})
+    EXPECT_EQ(sample(id), id);
+  EXPECT_EQ(simulatedBytesToHost() - bytes, 3 * sizeof(std::int32_t));
+  EXPECT_EQ(calls.of("cuGraphLaunch"), 3u) << "of the recording that start() made by step()";
+  EXPECT_EQ(calls.of("cuStreamBeginCapture_v2"), 0u);
+  EXPECT_EQ(calls.of("cuMemcpyHtoDAsync_v2"), 3u);
+  EXPECT_EQ(calls.of("cuMemcpyDtoHAsync_v2"), 3u);
+  EXPECT_EQ(calls.of("cuStreamSynchronize"), 3u) << "for the ids only";
+  EXPECT_EQ(calls.of("cuMemAlloc_v2"), 0u);
+}
+
+TEST_F(CudaSampling, BringsBackLogitsWhereTheyAreKept) {
+  start(/*replay=*/true);
+  const std::uint64_t bytes = simulatedBytesToHost();
+  std::vector<float> logits{-1};
+  EXPECT_EQ(sample(7, &logits), 7);
+  EXPECT_EQ(simulatedBytesToHost() - bytes, 4 + 4 * kVocab);
+  ASSERT_EQ(logits.size(), 1u + kVocab);
+  EXPECT_EQ(logits[0], -1) << "they are appended";
+  EXPECT_EQ(logits[2] - logits[1], 1);
+}
+
+TEST_F(CudaSampling, KeepsTheOrderOfABatch) {
+  session = *Session::create(*module, *device, {.kvMemory = {}, .maxContext = {}, .sequences = 2});
+  const ProcessedRequest request = pictureRequest(4);
+  const std::int64_t features = *session->encodeMedia(request);
+  sequence.emplace(*session->newSequence(request, features));
+  step(4);
+  std::optional<SequenceState> other(*session->newSequence(request, features));
+  sequence.swap(other);
+  step(4);
+  sequence->append(11);
+  other->append(13);
+  const BatchItem items[] = {{.sequence = &*other, .rows = 1}, {.sequence = &*sequence, .rows = 1}};
+  const SamplingOperands operands[] = {sampler.operands(), sampler.operands()};
+  std::vector<std::int64_t> ids{1};
+  const std::uint64_t bytes = simulatedBytesToHost();
+  ASSERT_OK(session->sample(items, operands, ids, nullptr));
+  EXPECT_EQ(ids, (std::vector<std::int64_t>{1, 13, 11})) << "appended";
+  EXPECT_EQ(simulatedBytesToHost() - bytes, 8u);
+  EXPECT_EQ(other->pendingTokens(), 0);
+}
+
+TEST_F(CudaSampling, CanBeLeftToTheHost) {
+  session =
+      *Session::create(*module, *device,
+                       {.kvMemory = {}, .maxContext = {}, .sequences = 1, .sampleOnDevice = false});
+  EXPECT_FALSE(session->samplesOnDevice());
+  std::vector<std::int64_t> ids;
+  EXPECT_TRUE(absl::IsFailedPrecondition(session->sample({}, {}, ids, nullptr)));
+}
+
+TEST_F(CudaSampling, TakesSingleRowsWithOperands) {
+  start(/*replay=*/false);
+  sequence->append(1);
+  sequence->append(2);
+  const SamplingOperands operands = sampler.operands();
+  std::vector<std::int64_t> ids;
+  const BatchItem both{.sequence = &*sequence, .rows = 2};
+  EXPECT_TRUE(absl::IsInvalidArgument(session->sample({&both, 1}, {&operands, 1}, ids, nullptr)));
+  const BatchItem one{.sequence = &*sequence, .rows = 1};
+  EXPECT_TRUE(absl::IsInvalidArgument(session->sample({&one, 1}, {}, ids, nullptr)));
+  EXPECT_TRUE(ids.empty());
+}
+
+TEST_F(CudaSampling, IsInThePlan) {
+  PlanOptions options;
+  options.maxNewTokens = 9;
+  const RunPlan plan = *(*Planner::create(*module, "cuda")).plan(pictureRequest(7), options);
+  session = *Session::create(*module, *device, options.session);
+  GenerationOptions generation = defaultGeneration(*session);
+  generation.stop.maxNewTokens = 9;
+  const Tokenizer tokenizer = *Tokenizer::create(module->tokenizer());
+  ASSERT_OK(generate(*session, tokenizer, pictureRequest(7), generation).status());
+  EXPECT_EQ(plan.arena.peak(), session->arenaBytes());
+}
+
 TEST_F(CudaSession, PlansWhatItRuns) {
   for (const std::int64_t chunk : {3, 512}) {
     PlanOptions options;

@@ -146,7 +146,7 @@ TEST_F(GpuAttention, RowsBehindTheLastSegmentAreZero) {
 /// keys.
 TEST_F(GpuAttention, LoopOverKeysHasNoBankConflicts) {
   for (const char *element : {"f32", "bf16"})
-    for (int64_t headDim : {16, 32, 80, 128}) {
+    for (int64_t headDim : {16, 20, 24, 32, 40, 80, 128}) {
       AttentionShape shape{1, headDim, element};
       auto kernel = GpuKernel::create(shape.text());
       auto conflicts = [&](std::vector<int32_t> segments) {

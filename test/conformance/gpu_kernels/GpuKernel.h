@@ -1,12 +1,14 @@
 // Compiles one kernel function to PTX and runs it in the simulator.
 #pragma once
 
+#include "qvl/Codegen/NVPTX.h"
 #include "qvl/Codegen/TileGrid.h"
 #include "qvlsim/Launch.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,17 +52,47 @@ public:
   /// launched for an empty grid.
   qvlsim::Counts launch(std::span<GpuBuffer> buffers, std::span<const int64_t> scalars,
                         int64_t rows, const GpuSchedule &schedule = {}) const;
-  /// launch() under every schedule of kGpuSchedules; the bytes of all runs must be equal.
+  /// The same of the kernel's wide form.
+  qvlsim::Counts launchWide(std::span<GpuBuffer> buffers, std::span<const int64_t> scalars,
+                            int64_t rows, const GpuSchedule &schedule = {}) const;
+  /// launchWide() of another text in place of the kernel's, which may be wrong.
+  qvlsim::LaunchResult launchWideMutant(const std::string &text, std::span<GpuBuffer> buffers,
+                                        std::span<const int64_t> scalars, int64_t rows,
+                                        const GpuSchedule &schedule) const;
+  /// launch() under every schedule of kGpuSchedules, and launchWide() where there is a wide form;
+  /// the bytes of all runs must be equal.
   void run(std::span<GpuBuffer> buffers, std::span<const int64_t> scalars, int64_t rows) const;
 
   const mlir::qvl::TileGrid &tileGrid() const { return grid; }
   /// The PTX text.
   const std::string &text() const { return ptx; }
+  const std::optional<mlir::qvl::WideForm> &wideForm() const { return wide; }
 
 private:
+  /// A function of a module, and what a launch of it needs.
+  struct Form {
+    std::shared_ptr<const qvlsim::Module> module;
+    std::string name;
+    int64_t sharedBytes;
+    mlir::ArrayRef<mlir::qvl::TensorMapShape> maps;
+  };
+  qvlsim::Counts launchSound(const Form &form, std::span<GpuBuffer> buffers,
+                             std::span<const int64_t> scalars, int64_t rows,
+                             const GpuSchedule &schedule) const;
+  qvlsim::LaunchResult launchForm(const Form &form, std::span<GpuBuffer> buffers,
+                                  std::span<const int64_t> scalars, int64_t rows,
+                                  const GpuSchedule &schedule) const;
+  Form narrowForm() const { return {module, name, sharedBytes, {}}; }
+  Form formOf(const mlir::qvl::WideForm &form) const {
+    return {module, form.symbol, form.sharedBytes, form.maps};
+  }
+
   std::string ptx;
   mlir::qvl::TileGrid grid{};
+  std::string name;
   int64_t sharedBytes = 0;
+  std::unique_ptr<mlir::MLIRContext> context; // of the types of the wide form
+  std::optional<mlir::qvl::WideForm> wide;
   std::shared_ptr<const qvlsim::Module> module;
 };
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace qvl::test {
@@ -30,13 +31,18 @@ protected:
   void checkRows(const LinearCase &c) {
     checkRows(c, c.fewRows ? std::span<const int64_t>(kFewRows) : kManyRows);
   }
-  qvlsim::Counts launchCounts(const LinearCase &c, int64_t rows) {
-    RowCase operands = c.operands(rows);
+  static std::vector<GpuBuffer> buffersOf(const RowCase &operands) {
     std::vector<GpuBuffer> buffers;
     for (const Operand &operand : operands.operands)
       buffers.push_back({operand.memory()});
     buffers.push_back(GpuBuffer::result(operands.results[0].bytes()));
-    return GpuKernel::create(c.text(), GetParam())->launch(buffers, operands.scalars(), rows);
+    return buffers;
+  }
+  qvlsim::Counts launchCounts(const LinearCase &c, int64_t rows,
+                              const std::string &chip = GetParam()) {
+    RowCase operands = c.operands(rows);
+    std::vector<GpuBuffer> buffers = buffersOf(operands);
+    return GpuKernel::create(c.text(), chip)->launch(buffers, operands.scalars(), rows);
   }
   std::vector<double> resultOf(const LinearCase &c, const RowCase &operands) {
     return run(*compile(c.text()), operands)[0];
@@ -71,6 +77,97 @@ TEST_P(GpuLinear, WarpgroupsMatchOnRaggedShapes) {
     for (int64_t rows : {4, 128, 132})
       check(*kernel, c.operands(rows), c.tolerance());
   }
+}
+
+/// Rows, columns and k that no tile of a wide form divides, several orders of warps.
+TEST_P(GpuLinear, WideFormsMatchOnRaggedShapes) {
+  LinearCase mapped = bf16Case(1024, 48), residual = bf16Case(1032, 136, "f32"),
+             gated = bf16Case(520, 72);
+  mapped.store = 4;
+  residual.epilogue = &kResidual;
+  gated.epilogue = &kGatedUnit;
+  for (const LinearCase &c :
+       {bf16Case(1280, 64), bf16Case(1100, 584), bf16Case(1025, 8), mapped, residual, gated}) {
+    auto kernel = GpuKernel::create(c.text(), "sm_90a");
+    ASSERT_TRUE(kernel->wideForm()) << c.text();
+    auto program = compileRowProgram(c.text(), "sm_90a"); // runs the wide form as well
+    for (int64_t rows : {4, 128, 260})
+      check(*program, c.operands(rows), c.tolerance());
+  }
+}
+
+TEST_P(GpuLinear, WideFormsDoNotDependOnTheOrderOfWarps) {
+  LinearCase c = bf16Case(1032, 392); // seven stages: the ring goes round
+  auto kernel = GpuKernel::create(c.text(), "sm_90a");
+  RowCase operands = c.operands(130);
+  std::vector<std::byte> first;
+  for (qvlsim::AsyncMode mode : {qvlsim::AsyncMode::Late, qvlsim::AsyncMode::Early})
+    for (uint64_t seed : {0, 1, 2, 3}) {
+      std::vector<GpuBuffer> buffers = buffersOf(operands);
+      kernel->launchWide(buffers, operands.scalars(), 130, {mode, seed});
+      if (first.empty())
+        first = buffers.back().bytes;
+      EXPECT_EQ(first, buffers.back().bytes) << "seed " << seed;
+    }
+}
+
+/// Only where boxes can copy the operands and the columns fill wide tiles.
+TEST_P(GpuLinear, WideFormsAreChosenByShape) {
+  auto isWide = [](const LinearCase &c, const std::string &chip = "sm_90a") {
+    return GpuKernel::create(c.text(), chip)->wideForm().has_value();
+  };
+  LinearCase gathered = bf16Case(1024, 64), decode = gathered, scattered = gathered;
+  gathered.load = scattered.store = 4;
+  decode.fewRows = true;
+  EXPECT_TRUE(isWide(bf16Case(1024, 64)));
+  EXPECT_TRUE(isWide(scattered));
+  EXPECT_FALSE(isWide(bf16Case(1024, 64), "sm_80"));
+  EXPECT_FALSE(isWide(gathered));
+  EXPECT_FALSE(isWide(decode));
+  EXPECT_FALSE(isWide(bf16Case(1024, 68))); // rows of 136 bytes
+  EXPECT_FALSE(isWide(bf16Case(992, 64)));
+  EXPECT_FALSE(isWide(f32Case(1024, 64, "bf16")));
+}
+
+/// Each part of the hand-over of stages is needed, and the simulator sees its loss.
+TEST_P(GpuLinear, BrokenWideFormsAreDetected) {
+  LinearCase c = bf16Case(1024, 392);
+  RowCase operands = c.operands(70);
+  auto kernel = GpuKernel::create(c.text(), "sm_90a");
+  std::vector<GpuBuffer> sound = buffersOf(operands);
+  kernel->launchWide(sound, operands.scalars(), 70);
+  auto isDetected = [&](const std::string &text) {
+    for (const GpuSchedule &schedule : kGpuSchedules) {
+      std::vector<GpuBuffer> buffers = buffersOf(operands);
+      if (kernel->launchWideMutant(text, buffers, operands.scalars(), 70, schedule).fault ||
+          buffers.back().bytes != sound.back().bytes)
+        return true;
+    }
+    return false;
+  };
+  EXPECT_FALSE(isDetected(kernel->text()));
+  size_t wide = kernel->text().find(".entry kernel_wide(");
+  ASSERT_NE(wide, std::string::npos);
+  // What the text says, and what it says instead. A wait of the computing warps comes first.
+  const std::pair<const char *, const char *> mutations[] = {
+      {"@P1 bra.uni DONE;", "bra.uni DONE;"},
+      {"mbarrier.arrive.shared.b64", "// "},
+      {"mbarrier.arrive.expect_tx.shared.b64", "// "},
+      {"fence.mbarrier_init", "// "},
+      {"bar.sync", "// "},
+      {"bar.warp.sync", "// "},
+      {"wgmma.fence.sync.aligned;", ""},
+      {"wgmma.wait_group.sync.aligned 0;", ""}};
+  for (auto [from, to] : mutations) {
+    size_t place = kernel->text().find(from, wide);
+    ASSERT_NE(place, std::string::npos) << from;
+    EXPECT_TRUE(isDetected(std::string(kernel->text()).replace(place, std::strlen(from), to)))
+        << from;
+  }
+  std::string text = kernel->text();
+  const std::string wait = "@P1 bra.uni DONE;";
+  size_t ofCopies = text.rfind(wait);
+  EXPECT_TRUE(isDetected(text.replace(ofCopies, wait.size(), "bra.uni DONE;")));
 }
 
 TEST_P(GpuLinear, MultiplyAddsMatchOnRaggedShapes) {
@@ -174,6 +271,31 @@ TEST_P(GpuLinear, SharedMemoryHasNoBankConflicts) {
       EXPECT_GT(counts.sharedRequests, 0u);
       EXPECT_EQ(counts.sharedBankConflicts, 0u) << c.text();
     }
+}
+
+/// Tiles that warpgroups multiply.
+TEST_P(GpuLinear, SharedMemoryOfWarpgroupsHasNoBankConflicts) {
+  for (const LinearEpilogue *epilogue : {&kBias, &kGatedUnit}) {
+    LinearCase c = bf16Case(1024, 192);
+    c.epilogue = epilogue;
+    EXPECT_NE(GpuKernel::create(c.text(), "sm_90a")->text().find("wgmma"), std::string::npos);
+    qvlsim::Counts counts = launchCounts(c, 256, "sm_90a");
+    EXPECT_GT(counts.sharedRequests, 0u);
+    EXPECT_EQ(counts.sharedBankConflicts, 0u) << c.text();
+  }
+}
+
+TEST_P(GpuLinear, WideFormsHaveNoBankConflicts) {
+  for (const LinearEpilogue *epilogue : {&kBias, &kGatedUnit}) {
+    LinearCase c = bf16Case(1024, 128);
+    c.epilogue = epilogue;
+    RowCase operands = c.operands(130);
+    std::vector<GpuBuffer> buffers = buffersOf(operands);
+    qvlsim::Counts counts =
+        GpuKernel::create(c.text(), "sm_90a")->launchWide(buffers, operands.scalars(), 130);
+    EXPECT_GT(counts.sharedRequests, 0u);
+    EXPECT_EQ(counts.sharedBankConflicts, 0u) << c.text();
+  }
 }
 
 TEST_P(GpuLinear, MovesSixteenBytesAtOnce) {

@@ -47,6 +47,18 @@ func.func @unused_ops_go(%k: tensor<?x2x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f3
   return
 }
 
+/// Splits that nobody joins are dead as well.
+// CHECK-LABEL: func.func @unused_splits_go
+// CHECK-NEXT: return
+func.func @unused_splits_go(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                            %blocks: tensor<?x?xi32>) {
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+      -> tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32>
+  %a = qvl.merge_splits %w, %o : tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x128xf32>
+  return
+}
+
 /// A regroup and its inverse stay: cancelling them is a fusion pass's work.
 // CHECK-LABEL: func.func @inverse_regroups_stay
 func.func @inverse_regroups_stay(%x: tensor<?x4xf32>, %i: tensor<?xi32>, %s: tensor<?xi32>) -> tensor<?x4xf32> {
@@ -110,4 +122,26 @@ func.func @unused_fused_ops_go(%x: tensor<?x16xf32>, %w: tensor<4x16xf32>, %t: t
   %r, %c1 = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 2 : i64}
       : tensor<?x16xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x2x4xf32>
   return
+}
+
+/// Drawing is pure: the uniform number is an operand.
+// CHECK-LABEL: func.func @equal_samples_become_one
+func.func @equal_samples_become_one(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>, %d: tensor<?xi64>, %e: tensor<?xi64>)
+    -> (tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) {
+  // CHECK-COUNT-1: qvl.argmax
+  // CHECK-NOT: qvl.argmax
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64}
+      : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  %w, %j = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64}
+      : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  // CHECK: %[[A:.*]] = qvl.sample {{.*}} draws(%arg3)
+  // CHECK: %[[B:.*]] = qvl.sample {{.*}} draws(%arg4)
+  // CHECK-NEXT: return %[[A]], %[[A]], %[[B]]
+  %a = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i)
+      : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  %b = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%w, %j)
+      : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  %c = qvl.sample %l seen(%s) settings(%p) draws(%e) best(%v, %i)
+      : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  return %a, %b, %c : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>
 }

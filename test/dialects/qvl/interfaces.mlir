@@ -138,6 +138,23 @@ func.func @cached_attention(%q: tensor<?x4x32xf32>, %k: tensor<?x2x32xf32>, %c: 
   return %rows : index
 }
 
+/// Rows of the query for both results, which are rows of what joins them.
+// CHECK-LABEL: func.func @cached_attention_splits
+// CHECK-SAME: (%[[Q:[a-z0-9]*]]: tensor<?x4x32xf32>,
+func.func @cached_attention_splits(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                   %blocks: tensor<?x?xi32>) -> (index, index) {
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+      -> tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32>
+  %a = qvl.merge_splits %w, %o : tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x128xf32>
+  %zero = arith.constant 0 : index
+  %rows = tensor.dim %o, %zero : tensor<?x8x4x32xf32>
+  %merged = tensor.dim %a, %zero : tensor<?x128xf32>
+  // CHECK: %[[ROWS:.*]] = tensor.dim %[[Q]], %{{.*}} : tensor<?x4x32xf32>
+  // CHECK-NEXT: return %[[ROWS]], %[[ROWS]]
+  return %rows, %merged : index, index
+}
+
 /// The same when a norm merges its rows.
 // CHECK-LABEL: func.func @rms_norm_merge
 // CHECK-SAME: (%[[X:[a-z0-9]*]]: tensor<?x64xf32>,
@@ -194,4 +211,21 @@ func.func @rope_append(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cac
   // CHECK: %[[ROWS:.*]] = tensor.dim %[[X]], %{{.*}} : tensor<?x16xf32>
   // CHECK-NEXT: return %[[ROWS]]
   return %rows : index
+}
+
+/// Rows of the logits.
+// CHECK-LABEL: func.func @sampling
+// CHECK-SAME: (%[[L:[a-z0-9]*]]: tensor<?x40xf32>,
+func.func @sampling(%logits: tensor<?x40xf32>, %seen: tensor<?x2xi32>, %settings: tensor<?x5xf32>, %draws: tensor<?xi64>) -> (index, index, index) {
+  %zero = arith.constant 0 : index
+  %v, %i = qvl.argmax %logits seen(%seen) settings(%settings) {columns = 32 : i64}
+      : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  %id = qvl.sample %logits seen(%seen) settings(%settings) draws(%draws) best(%v, %i)
+      : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  %a = tensor.dim %v, %zero : tensor<?x2xf32>
+  %b = tensor.dim %i, %zero : tensor<?x2xi32>
+  %c = tensor.dim %id, %zero : tensor<?xi32>
+  // CHECK: %[[ROWS:.*]] = tensor.dim %[[L]], %{{.*}} : tensor<?x40xf32>
+  // CHECK-NEXT: return %[[ROWS]], %[[ROWS]], %[[ROWS]]
+  return %a, %b, %c : index, index, index
 }

@@ -513,6 +513,73 @@ func.func @cached_attention_c4(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 
 
 // -----
 
+func.func @cached_attention_splits_c1(%q: tensor<?x4x16xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op head_dim of the query 'tensor<?x4x16xf32>' must be that of '!qvl.cache<5, 2, 32, 64, f32>'}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x16xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x8x4x2xf32>, tensor<?x8x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_splits_c2(%q: tensor<?x3x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op heads of the query 'tensor<?x3x32xf32>' must be a multiple of the heads of '!qvl.cache<5, 2, 32, 64, f32>'}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x3x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x8x3x2xf32>, tensor<?x8x3x32xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_splits_c3(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op results 'tensor<?x7x4x2xf32>' and 'tensor<?x8x4x32xf32>' must be one number of splits of weights and of heads of 'tensor<?x4x32xf32>'}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x7x4x2xf32>, tensor<?x8x4x32xf32>
+  return
+}
+
+// -----
+
+/// The number of splits decides on the grid: it is static.
+func.func @cached_attention_splits_c3_dynamic(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op results 'tensor<?x?x4x2xf32>' and 'tensor<?x?x4x32xf32>' must be one number of splits of weights and of heads of 'tensor<?x4x32xf32>'}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x?x4x2xf32>, tensor<?x?x4x32xf32>
+  return
+}
+
+// -----
+
+func.func @cached_attention_splits_c4(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+                                      %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op scale must be positive and finite}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = -0.5 : f64}
+      : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32>
+  return
+}
+
+// -----
+
+func.func @merge_splits_c1(%w: tensor<?x8x3x2xf32>, %o: tensor<?x8x4x32xf32>) {
+  // expected-error@below {{'qvl.merge_splits' op weights 'tensor<?x8x3x2xf32>' must be two for each split and head of 'tensor<?x8x4x32xf32>'}}
+  %a = qvl.merge_splits %w, %o : tensor<?x8x3x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x128xf32>
+  return
+}
+
+// -----
+
+func.func @merge_splits_c2(%w: tensor<?x8x4x2xf32>, %o: tensor<?x8x4x32xf32>) {
+  // expected-error@below {{'qvl.merge_splits' op result 'tensor<?x64xf32>' must hold the heads of 'tensor<?x8x4x32xf32>' side by side}}
+  %a = qvl.merge_splits %w, %o : tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
 //===--- fused ---===//
 
 func.func @fused_linear_c1(%x: tensor<?x4xf32>, %w: tensor<3x5xf32>) {
@@ -827,3 +894,85 @@ func.func private @concat_rows() attributes {e = #qvl.concat<["a", "b"], rows = 
 
 // expected-error@below {{a concat gives a positive number of rows for each of its tensors}}
 func.func private @concat_positive() attributes {e = #qvl.concat<["a", "b"], rows = [4, 0]>}
+
+// -----
+
+//===--- sampling ---===//
+
+func.func @argmax_c1(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op columns must be a positive multiple of 32, got 0}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 0 : i64} : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c1_words(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op columns must be a positive multiple of 32, got 48}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 48 : i64} : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c2(%l: tensor<?x40xf32>, %s: tensor<?x1xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op seen 'tensor<?x1xi32>' must have 2 words for 40 columns}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x40xf32>, tensor<?x1xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c2_settings(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.argmax' op settings 'tensor<?x4xf32>' must have 5 columns}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x4xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c2_dynamic(%l: tensor<?x?xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op needs logits with a static number of columns, got 'tensor<?x?xf32>'}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x?xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c3(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op results 'tensor<?x1xf32>' and 'tensor<?x2xi32>' must have 2 columns, one a block}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x1xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @sample_c1(%l: tensor<?x40xf32>, %s: tensor<?x3xi32>, %p: tensor<?x5xf32>, %d: tensor<?xi64>, %v: tensor<?x2xf32>, %i: tensor<?x2xi32>) {
+  // expected-error@below {{'qvl.sample' op seen 'tensor<?x3xi32>' must have 2 words for 40 columns}}
+  %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<?x40xf32>, tensor<?x3xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @sample_c1_settings(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x6xf32>, %d: tensor<?xi64>, %v: tensor<?x2xf32>, %i: tensor<?x2xi32>) {
+  // expected-error@below {{'qvl.sample' op settings 'tensor<?x6xf32>' must have 5 columns}}
+  %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x6xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @sample_c2(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>, %d: tensor<?xi64>, %v: tensor<?x2xf32>, %i: tensor<?x1xi32>) {
+  // expected-error@below {{'qvl.sample' op values 'tensor<?x2xf32>' and ids 'tensor<?x1xi32>' of the best logits differ in size}}
+  %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x1xi32> -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @sample_c3(%l: tensor<?x16777217xf32>, %s: tensor<?x524289xi32>, %p: tensor<?x5xf32>, %d: tensor<?xi64>, %v: tensor<?x2xf32>, %i: tensor<?x2xi32>) {
+  // expected-error@below {{'qvl.sample' op logits have 16777217 columns, more than 16777216}}
+  %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<?x16777217xf32>, tensor<?x524289xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  return
+}

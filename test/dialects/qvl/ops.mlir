@@ -256,6 +256,29 @@ func.func @cached_attention(%q: tensor<?x6x32xf32>, %c: !qvl.cache<5, 2, 32, 64,
   return %a : tensor<?x192xf32>
 }
 
+// CHECK-LABEL: func.func @cached_attention_splits
+// CHECK-SAME: (%[[Q:.*]]: tensor<?x6x32xbf16>, %[[C:.*]]: !qvl.cache<5, 2, 32, 64, bf16>, %[[LAYER:.*]]: index, %[[OFFSETS:.*]]: tensor<?xi32>, %[[SEQUENCE:.*]]: tensor<?xi32>, %[[LENGTHS:.*]]: tensor<?xi32>, %[[BLOCKS:.*]]: tensor<?x?xi32>)
+func.func @cached_attention_splits(%q: tensor<?x6x32xbf16>, %c: !qvl.cache<5, 2, 32, 64, bf16>, %layer: index,
+                                   %row_offsets: tensor<?xi32>, %row_sequence: tensor<?xi32>, %cache_lengths: tensor<?xi32>,
+                                   %block_table: tensor<?x?xi32>) -> (tensor<?x64x6x2xf32>, tensor<?x64x6x32xf32>) {
+  // CHECK: qvl.cached_attention_splits %[[Q]], %[[C]] layer(%[[LAYER]]) sequences(%[[OFFSETS]], %[[SEQUENCE]], %[[LENGTHS]], %[[BLOCKS]])
+  // CHECK-SAME: {scale = 0.17677669529663687 : f64}
+  // CHECK-SAME: : tensor<?x6x32xbf16>, <5, 2, 32, 64, bf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x64x6x2xf32>, tensor<?x64x6x32xf32>
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%row_offsets, %row_sequence, %cache_lengths, %block_table)
+      {scale = 0.17677669529663687 : f64}
+      : tensor<?x6x32xbf16>, !qvl.cache<5, 2, 32, 64, bf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+      -> tensor<?x64x6x2xf32>, tensor<?x64x6x32xf32>
+  return %w, %o : tensor<?x64x6x2xf32>, tensor<?x64x6x32xf32>
+}
+
+// CHECK-LABEL: func.func @merge_splits
+// CHECK-SAME: (%[[W:.*]]: tensor<?x64x6x2xf32>, %[[O:.*]]: tensor<?x64x6x32xf32>)
+func.func @merge_splits(%w: tensor<?x64x6x2xf32>, %o: tensor<?x64x6x32xf32>) -> tensor<?x192xbf16> {
+  // CHECK: qvl.merge_splits %[[W]], %[[O]] : tensor<?x64x6x2xf32>, tensor<?x64x6x32xf32> -> tensor<?x192xbf16>
+  %a = qvl.merge_splits %w, %o : tensor<?x64x6x2xf32>, tensor<?x64x6x32xf32> -> tensor<?x192xbf16>
+  return %a : tensor<?x192xbf16>
+}
+
 /// The types and attributes by themselves, with the other element types.
 // CHECK-LABEL: func.func private @types
 // CHECK-SAME: !qvl.cache<36, 2, 128, 128, bf16>
@@ -337,4 +360,20 @@ func.func @rope_append(%y: tensor<?x320xf32>, %t: tensor<?x16x2xf32>, %c0: !qvl.
   %q, %c1 = qvl.rope_append %y, %t, %c0 layer(%layer) slots(%slots) {q_heads = 6 : i64}
       : tensor<?x320xf32>, tensor<?x16x2xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi64> -> tensor<?x6x32xf32>
   return %q, %c1 : tensor<?x6x32xf32>, !qvl.cache<5, 2, 32, 64, f32>
+}
+
+//===--- sampling ---===//
+
+// CHECK-LABEL: func.func @sampling
+// CHECK-SAME: (%[[L:.*]]: tensor<?x152064xf32>, %[[SEEN:.*]]: tensor<?x4752xi32>, %[[S:.*]]: tensor<?x5xf32>, %[[D:.*]]: tensor<?xi64>)
+func.func @sampling(%logits: tensor<?x152064xf32>, %seen: tensor<?x4752xi32>, %settings: tensor<?x5xf32>, %draws: tensor<?xi64>) -> tensor<?xi32> {
+  // CHECK: %[[V:.*]], %[[I:.*]] = qvl.argmax %[[L]] seen(%[[SEEN]]) settings(%[[S]]) {columns = 4096 : i64}
+  // CHECK-SAME: : tensor<?x152064xf32>, tensor<?x4752xi32>, tensor<?x5xf32> -> tensor<?x38xf32>, tensor<?x38xi32>
+  %values, %ids = qvl.argmax %logits seen(%seen) settings(%settings) {columns = 4096 : i64}
+      : tensor<?x152064xf32>, tensor<?x4752xi32>, tensor<?x5xf32> -> tensor<?x38xf32>, tensor<?x38xi32>
+  // CHECK: qvl.sample %[[L]] seen(%[[SEEN]]) settings(%[[S]]) draws(%[[D]]) best(%[[V]], %[[I]])
+  // CHECK-SAME: : tensor<?x152064xf32>, tensor<?x4752xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x38xf32>, tensor<?x38xi32> -> tensor<?xi32>
+  %id = qvl.sample %logits seen(%seen) settings(%settings) draws(%draws) best(%values, %ids)
+      : tensor<?x152064xf32>, tensor<?x4752xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x38xf32>, tensor<?x38xi32> -> tensor<?xi32>
+  return %id : tensor<?xi32>
 }

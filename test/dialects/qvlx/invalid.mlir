@@ -49,6 +49,55 @@ qvlx.object @object_c1 feature_set("v3") kernels([@k]) bytes(dense<0> : tensor<4
 
 // -----
 
+// object_c2
+qvlx.kernel @k buffers(1) scalars(1) scratch(0) {
+}
+// expected-error @below {{has a wide form of 'other', which is not one of its kernels}}
+qvlx.object @object_c2_kernel feature_set("sm_90a") kernels([@k]) wide([#qvlx.wide_form<kernel = @other, symbol = "w", least_tiles = 1, shared = 0, maps = []>]) bytes(dense<0> : tensor<4xi8>)
+
+// -----
+
+// object_c2
+qvlx.kernel @k buffers(1) scalars(1) scratch(0) {
+}
+// expected-error @below {{has a wide form of 'k' with tensor maps of operands that the kernel lacks}}
+qvlx.object @object_c2_buffer feature_set("sm_90a") kernels([@k]) wide([#qvlx.wide_form<kernel = @k, symbol = "w", least_tiles = 1, shared = 0, maps = [#qvlx.tensor_map<buffer = 1, element = f32, sizes = [8], scalar = 0, box = [8], swizzle = 0>]>]) bytes(dense<0> : tensor<4xi8>)
+
+// -----
+
+// object_c2
+qvlx.kernel @k buffers(1) scalars(1) scratch(0) {
+}
+// expected-error @below {{has a wide form of 'k' with tensor maps of operands that the kernel lacks}}
+qvlx.object @object_c2_scalar feature_set("sm_90a") kernels([@k]) wide([#qvlx.wide_form<kernel = @k, symbol = "w", least_tiles = 1, shared = 0, maps = [#qvlx.tensor_map<buffer = 0, element = f32, sizes = [8, 0], scalar = 1, box = [8, 4], swizzle = 0>]>]) bytes(dense<0> : tensor<4xi8>)
+
+// -----
+
+// expected-error @below {{a tensor map has at least one size, and a box of as many}}
+#map = #qvlx.tensor_map<buffer = 0, element = f32, sizes = [8, 0], scalar = 0, box = [8], swizzle = 0>
+
+// -----
+
+// expected-error @below {{the sizes of a tensor map are positive, or 0 for the last}}
+#map = #qvlx.tensor_map<buffer = 0, element = f32, sizes = [0, 8], scalar = 0, box = [8, 8], swizzle = 0>
+
+// -----
+
+// expected-error @below {{a tensor map has no negative number}}
+#map = #qvlx.tensor_map<buffer = -1, element = f32, sizes = [8], scalar = 0, box = [8], swizzle = 0>
+
+// -----
+
+// expected-error @below {{a wide form has no negative number}}
+#form = #qvlx.wide_form<kernel = @k, symbol = "w", least_tiles = -1, shared = 0, maps = []>
+
+// -----
+
+// expected-error @below {{the maps of a wide form are #qvlx.tensor_map}}
+#form = #qvlx.wide_form<kernel = @k, symbol = "w", least_tiles = 1, shared = 0, maps = [1]>
+
+// -----
+
 // data_c1
 // expected-error @below {{shape must be static}}
 qvlx.data @data_c1 : !qvlx.buffer<?xf32> sources(["w"]) encoding("flat")

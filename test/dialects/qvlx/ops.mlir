@@ -7,6 +7,11 @@ qvlx.kernel @rms_norm_128 buffers(3) scalars(2) scratch(0) {
 }
 // CHECK: qvlx.object @cpu.v3 feature_set("v3") kernels([@rms_norm_128]) bytes(dense<[127, 69, 76, 70]> : tensor<4xi8>)
 qvlx.object @cpu.v3 feature_set("v3") kernels([@rms_norm_128]) bytes(dense<[127, 69, 76, 70]> : tensor<4xi8>)
+// CHECK: qvlx.kernel @linear_1024x64 buffers(3) scalars(2) scratch(65536) {
+qvlx.kernel @linear_1024x64 buffers(3) scalars(2) scratch(65536) {
+}
+// CHECK: qvlx.object @cuda.sm_90a feature_set("sm_90a") kernels([@linear_1024x64]) wide([#qvlx.wide_form<kernel = @linear_1024x64, symbol = "linear_1024x64_wide", least_tiles = 264, shared = 196672, maps = [#qvlx.tensor_map<buffer = 0, element = bf16, sizes = [64, 0], scalar = 0, box = [64, 128], swizzle = 128>]>]) bytes(dense<47> : tensor<1xi8>)
+qvlx.object @cuda.sm_90a feature_set("sm_90a") kernels([@linear_1024x64]) wide([#qvlx.wide_form<kernel = @linear_1024x64, symbol = "linear_1024x64_wide", least_tiles = 264, shared = 196672, maps = [#qvlx.tensor_map<buffer = 0, element = bf16, sizes = [64, 0], scalar = 0, box = [64, 128], swizzle = 128>]>]) bytes(dense<47> : tensor<1xi8>)
 // CHECK: qvlx.data @norm.weight : !qvlx.buffer<128xbf16> sources(["visual.norm.weight"]) encoding("flat")
 qvlx.data @norm.weight : !qvlx.buffer<128xbf16> sources(["visual.norm.weight"]) encoding("flat")
 

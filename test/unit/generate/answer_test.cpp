@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace qvlrt {
@@ -112,6 +113,27 @@ TEST_F(AnswerTest, LogitsThatAreNotNumbersAreAnError) {
   row[3] = std::nanf("");
   const absl::Status status = a.accept(row).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(a.ids().empty());
+}
+
+TEST_F(AnswerTest, TakesIdsThatADeviceChose) {
+  SamplingParameters parameters{.doSample = true, .repetitionPenalty = 1.5, .seed = 3};
+  Answer chosen = answer(rulesOf(10, 100), parameters), own = answer(rulesOf(10, 100), parameters);
+  for (int i = 0; i < 5; ++i) {
+    const std::string text = *own.accept(rowFor('h'));
+    EXPECT_EQ(*chosen.acceptChosen(own.ids().back()), text);
+    EXPECT_EQ(chosen.sampling().draw, own.sampling().draw);
+    EXPECT_TRUE(std::ranges::equal(chosen.sampling().seen, own.sampling().seen));
+  }
+  EXPECT_EQ(chosen.ids(), own.ids());
+  EXPECT_EQ(chosen.text(), own.text());
+}
+
+TEST_F(AnswerTest, RefusesADeviceThatFoundNoNumber) {
+  Answer a = answer(rulesOf(10, 100));
+  const absl::Status status = a.acceptChosen(qvlfmt::kNoId).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("token 0 are not numbers"));
   EXPECT_TRUE(a.ids().empty());
 }
 

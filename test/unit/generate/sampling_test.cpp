@@ -40,9 +40,9 @@ TEST(LogitsProcessors, EqualTheReferenceTable) {
     SCOPED_TRACE(number);
     const nlohmann::json &row = table[number];
     std::vector<float> logits = row["logits"];
-    std::vector<std::uint8_t> seen(logits.size());
+    std::vector<std::int32_t> seen(qvlfmt::seenWords(std::ssize(logits)));
     for (int id : row["seen"])
-      seen[id] = 1;
+      seen[id / 32] |= static_cast<std::int32_t>(std::uint32_t{1} << (id % 32));
     processLogits(logits, seen, parametersOf(row));
 
     std::vector<float> probabilities(logits.size());
@@ -115,6 +115,42 @@ TEST(Greedy, StillPenalisesRepetition) {
   const std::vector<float> logits{1.0f, 3.0f, 2.5f};
   EXPECT_EQ(sampler.next(logits), 1);
   EXPECT_EQ(sampler.next(logits), 2) << "3 / 1.5 is now below 2.5";
+}
+
+TEST(Operands, SayHowTheNextIdIsChosen) {
+  SamplingParameters parameters{.doSample = true,
+                                .temperature = 0.5f,
+                                .topK = 50,
+                                .topP = 0.9,
+                                .minP = 0.25,
+                                .repetitionPenalty = 1.05,
+                                .seed = 17};
+  Sampler sampler(parameters, 70);
+  sampler.observe(std::vector<std::int64_t>{0, 31, 64, 64, 70, -1});
+  SamplingOperands operands = sampler.operands();
+  EXPECT_THAT(operands.settings,
+              ElementsAre(0.5f, 50.0f, static_cast<float>(1.0 - 0.9), 0.25f, 1.05f));
+  EXPECT_THAT(operands.seen, ElementsAre(std::int32_t(0x80000001), 0, 1));
+  EXPECT_EQ(static_cast<double>(operands.draw) * 0x1.0p-53, uniformAt(17, 0));
+  sampler.accept(32);
+  operands = sampler.operands();
+  EXPECT_THAT(operands.seen, ElementsAre(std::int32_t(0x80000001), 1, 1));
+  EXPECT_EQ(static_cast<double>(operands.draw) * 0x1.0p-53, uniformAt(17, 1))
+      << "a choice elsewhere takes a number too";
+}
+
+TEST(Operands, OfAGreedyChoiceAreZerosAndThePenalty) {
+  for (SamplingParameters parameters :
+       {SamplingParameters{}, SamplingParameters{.doSample = true, .temperature = 1e-6f},
+        SamplingParameters{.doSample = true, .topK = 1}}) {
+    parameters.repetitionPenalty = 1.5;
+    parameters.topP = 0.5;
+    Sampler sampler(parameters, 3);
+    sampler.accept(1);
+    EXPECT_THAT(sampler.operands().settings, ElementsAre(0, 0, 0, 0, 1.5f));
+    EXPECT_EQ(sampler.operands().draw, 0);
+    EXPECT_THAT(sampler.operands().seen, ElementsAre(2));
+  }
 }
 
 TEST(RandomNumbers, AreThoseOfSplitMix64) {

@@ -150,6 +150,45 @@ TEST_F(CachedAttentionTest, SequencesOfABatchDoNotMeet) {
   EXPECT_THAT(a, near({150, 150, 1, 1, 1.5, 1.5}, 1e-12)) << diagnostics;
 }
 
+/// Two heads of one key head over 200 tokens in three splits, in which blocks 0 and 3 are one.
+TEST_F(CachedAttentionTest, SplitsJoinToTheWhole) {
+  constexpr int64_t count = 200;
+  Cache::Rows rows;
+  for (int64_t t = 0; t < count; ++t)
+    rows[t] = std::make_shared<CacheRow>(
+        CacheRow{{std::sin(static_cast<double>(t))}, {static_cast<double>(t % 7)}});
+  auto results = run(R"(
+    func.func @f(%q: tensor<?x2x1xf32>, %c: !qvl.cache<2, 1, 1, 64, f32>, %i: tensor<?xi32>,
+                 %o: tensor<?xi32>, %l: tensor<?xi32>, %t: tensor<?x?xi32>)
+        -> (tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x3x2x2xf32>, tensor<?x3x2x1xf32>) {
+      %layer = arith.constant 1 : index
+      %a = qvl.cached_attention %q, %c layer(%layer) sequences(%o, %i, %l, %t) {scale = 2.0 : f64}
+          : tensor<?x2x1xf32>, !qvl.cache<2, 1, 1, 64, f32>, tensor<?xi32>, tensor<?xi32>,
+          tensor<?xi32>, tensor<?x?xi32> -> tensor<?x2xf32>
+      %w, %p = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%o, %i, %l, %t)
+          {scale = 2.0 : f64} : tensor<?x2x1xf32>, !qvl.cache<2, 1, 1, 64, f32>, tensor<?xi32>,
+          tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+          -> tensor<?x3x2x2xf32>, tensor<?x3x2x1xf32>
+      %m = qvl.merge_splits %w, %p : tensor<?x3x2x2xf32>, tensor<?x3x2x1xf32> -> tensor<?x2xf32>
+      return %a, %m, %w, %p
+          : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x3x2x2xf32>, tensor<?x3x2x1xf32>
+    })",
+                     {Tensor({2, 2, 1}, {1, 3, -2, 0}), cache.append(1, rows), Tensor({2}, {0, 1}),
+                      Tensor({3}, {0, 1, 2}), Tensor({2}, {199, 64}),
+                      Tensor({2, 4}, {0, 1, 2, 3, 0, 1, 2, 3})});
+  ASSERT_TRUE(succeeded(results)) << diagnostics;
+  auto values = [&](size_t i) { return std::get<Tensor>((*results)[i]).values; };
+  EXPECT_THAT(values(1), near(values(0), 1e-12));
+  // The second row sees 65 tokens: 64 of split 0, one of split 1, whose sum is thus one.
+  std::vector<double> weights = values(2), output = values(3);
+  EXPECT_NEAR(weights[12 + 4], 2 * -2 * std::sin(64.0), 1e-12);
+  EXPECT_EQ(weights[12 + 5], 1);
+  EXPECT_EQ(weights[12 + 8], -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(weights[12 + 9], 0);
+  EXPECT_EQ(output[6 + 2], 64 % 7);
+  EXPECT_TRUE(std::isnan(output[6 + 4])) << "nobody may read it";
+}
+
 TEST_F(CachedAttentionTest, RefusesWhatTheRuntimeWouldRefuse) {
   Tensor q({2, 2, 1}), kv({2, 1, 1}), offsets({2}, {0, 2}), sequence({2}), lengths({1}, {0}),
       blocks({1, 1}, {0}), slots({2}, {0, 1});

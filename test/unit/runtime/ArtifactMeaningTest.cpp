@@ -4,6 +4,9 @@
 #include "StatusMatchers.h"
 #include "TestArtifacts.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <elf.h>
 #include <gtest/gtest.h>
 #include <limits>
 
@@ -22,16 +25,24 @@ ProgramT &dense(ArtifactT &artifact) { return *artifact.targets[0]->programs[0];
 KernelT &kernel(ArtifactT &artifact) { return *artifact.targets[0]->kernels[0]; }
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-class ArtifactMeaning : public testing::TestWithParam<MeaningCase> {};
-
-TEST_P(ArtifactMeaning, IsChecked) {
+void expectRefused(const MeaningCase &c, const std::string &place) {
   ArtifactT artifact = test::testArtifact();
   std::vector<test::Bytes> weights = test::testWeights();
   ASSERT_OK(verifyArtifact("m.qvl", test::assembleArtifact(artifact, weights)).status());
-  GetParam().damage(artifact);
+  c.damage(artifact);
   EXPECT_THAT(verifyArtifact("m.qvl", test::assembleUnchanged(artifact, weights)).status(),
               test::FailsWith(absl::StatusCode::kInvalidArgument,
-                              std::string("m.qvl: corrupt artifact: ") + GetParam().message));
+                              "m.qvl: corrupt artifact: " + place + c.message));
+}
+
+class ArtifactMeaning : public testing::TestWithParam<MeaningCase> {};
+TEST_P(ArtifactMeaning, IsChecked) { expectRefused(GetParam(), ""); }
+
+/// Messages behind the name of the first tensor map.
+class TensorMapMeaning : public testing::TestWithParam<MeaningCase> {};
+TEST_P(TensorMapMeaning, IsChecked) {
+  expectRefused(GetParam(),
+                "target cpu: kernel 0 (affine): wide form 0 (affine_wide): tensor map 0: ");
 }
 
 std::string nameOf(const testing::TestParamInfo<MeaningCase> &info) { return info.param.name; }
@@ -51,6 +62,105 @@ const MeaningCase kArtifactCases[] = {
      "target cpu: kv_element is 77"},
 };
 INSTANTIATE_TEST_SUITE_P(Artifact, ArtifactMeaning, testing::ValuesIn(kArtifactCases), nameOf);
+
+/// An ELF file as ptxas makes them, with one section and one segment of 8 bytes each.
+struct Cubin {
+  Elf64_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                       .e_type = ET_EXEC,
+                       .e_machine = 190,
+                       .e_version = EV_CURRENT,
+                       .e_entry = 0,
+                       .e_phoff = offsetof(Cubin, segment),
+                       .e_shoff = offsetof(Cubin, sections),
+                       .e_flags = 0,
+                       .e_ehsize = sizeof(Elf64_Ehdr),
+                       .e_phentsize = sizeof(Elf64_Phdr),
+                       .e_phnum = 1,
+                       .e_shentsize = sizeof(Elf64_Shdr),
+                       .e_shnum = 2,
+                       .e_shstrndx = 0};
+  Elf64_Shdr sections[2] = {};
+  Elf64_Phdr segment = {};
+  std::uint64_t code = 0;
+
+  Cubin() {
+    // Of memory that the file does not hold, as large as it likes.
+    sections[0].sh_type = SHT_NOBITS;
+    sections[0].sh_size = std::uint64_t{1} << 40;
+    sections[1].sh_type = SHT_PROGBITS;
+    sections[1].sh_offset = segment.p_offset = offsetof(Cubin, code);
+    sections[1].sh_size = segment.p_filesz = sizeof code;
+  }
+};
+
+/// Gives an artifact a target for GPUs whose code is this file.
+void addCubin(ArtifactT &artifact, const Cubin &cubin, std::size_t bytes = sizeof(Cubin)) {
+  artifact.targets.push_back(std::make_unique<TargetT>());
+  TargetT &target = *artifact.targets.back();
+  target.name = "cuda";
+  target.precision = "f32";
+  target.objects.push_back(std::make_unique<CodeObjectT>());
+  target.objects[0]->feature_set = "sm_90";
+  const auto *begin = reinterpret_cast<const std::uint8_t *>(&cubin);
+  target.objects[0]->bytes.assign(begin, begin + bytes);
+}
+
+template <typename Change> void addDamaged(ArtifactT &artifact, Change change) {
+  Cubin cubin;
+  change(cubin);
+  addCubin(artifact, cubin);
+}
+
+TEST(ArtifactCubin, IsTakenAsAFile) {
+  ArtifactT artifact = test::testArtifact();
+  addCubin(artifact, Cubin());
+  EXPECT_OK(
+      verifyArtifact("m.qvl", test::assembleArtifact(artifact, test::testWeights())).status());
+}
+
+TEST(ArtifactCubin, IsNotLookedForInTextAndCodeForCpus) {
+  ArtifactT artifact = test::testArtifact();
+  addCubin(artifact, Cubin());
+  artifact.targets[1]->objects[0]->bytes = {0x7f, 'E', 'L'};
+  artifact.targets[0]->objects[0]->bytes = {0x7f, 'E', 'L', 'F'};
+  EXPECT_OK(
+      verifyArtifact("m.qvl", test::assembleArtifact(artifact, test::testWeights())).status());
+}
+
+constexpr std::uint64_t kHuge = ~std::uint64_t{0};
+const MeaningCase kCubinCases[] = {
+    {"Short", [](ArtifactT &a) { addCubin(a, Cubin(), sizeof(Elf64_Ehdr) - 1); },
+     "target cuda: code object 0 (sm_90): a cubin is shorter than its header"},
+    {"Cut", [](ArtifactT &a) { addCubin(a, Cubin(), sizeof(Cubin) - 1); },
+     "target cuda: code object 0 (sm_90): section 1 of a cubin ends outside of it"},
+    {"Class",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_ident[EI_CLASS] = ELFCLASS32; }); },
+     "target cuda: code object 0 (sm_90): an ELF file that is no cubin"},
+    {"Machine",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_machine = EM_X86_64; }); },
+     "target cuda: code object 0 (sm_90): an ELF file that is no cubin"},
+    {"SectionTable",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_shnum = 0xffff; }); },
+     "target cuda: code object 0 (sm_90): a table of headers ends outside"},
+    {"SectionTableOffset",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_shoff = kHuge - 8; }); },
+     "target cuda: code object 0 (sm_90): a table of headers ends outside"},
+    {"SectionEntry",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_shentsize = 1; }); },
+     "target cuda: code object 0 (sm_90): a table of headers ends outside"},
+    {"SegmentTable",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.header.e_phoff = sizeof(Cubin); }); },
+     "target cuda: code object 0 (sm_90): a table of headers ends outside"},
+    {"SectionOffset",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.sections[1].sh_offset = kHuge; }); },
+     "target cuda: code object 0 (sm_90): section 1 of a cubin ends outside of it"},
+    {"SectionSize",
+     [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { c.sections[1].sh_size = kHuge; }); },
+     "target cuda: code object 0 (sm_90): section 1 of a cubin ends outside of it"},
+    {"SegmentSize", [](ArtifactT &a) { addDamaged(a, [](Cubin &c) { ++c.segment.p_filesz; }); },
+     "target cuda: code object 0 (sm_90): segment 0 of a cubin ends outside of it"},
+};
+INSTANTIATE_TEST_SUITE_P(Cubin, ArtifactMeaning, testing::ValuesIn(kCubinCases), nameOf);
 
 const MeaningCase kFactCases[] = {
     {"NoProcessor", [](ArtifactT &a) { a.model->processor.reset(); }, "model facts: processor"},
@@ -176,6 +286,95 @@ const MeaningCase kWeightCases[] = {
      "weight 1 (scale): the name occurs twice"},
 };
 INSTANTIATE_TEST_SUITE_P(Weights, ArtifactMeaning, testing::ValuesIn(kWeightCases), nameOf);
+
+/// A wide form of the kernel "affine", whose first buffer in the program "dense" is f32 [R, 8], and
+/// of "dot_weight", whose second one is the weight "scale", 32 bytes.
+WideFormT &wideForm(ArtifactT &artifact, int kernel = 0) {
+  KernelT &owner = *artifact.targets[0]->kernels[kernel];
+  auto map = std::make_unique<TensorMapT>();
+  map->buffer = kernel == 0 ? 0 : 1;
+  map->element = ElementType::F32;
+  map->sizes = kernel == 0 ? std::vector<std::uint64_t>{8, 0} : std::vector<std::uint64_t>{8};
+  map->box.assign(map->sizes.size(), 8);
+  map->swizzle = 32;
+  auto form = std::make_unique<WideFormT>();
+  form->symbol = owner.name + "_wide";
+  form->maps.push_back(std::move(map));
+  owner.wide.push_back(std::move(form));
+  return *owner.wide.back();
+}
+TensorMapT &tensorMap(ArtifactT &artifact, int kernel = 0) {
+  return *wideForm(artifact, kernel).maps[0];
+}
+
+TEST(ArtifactWideForms, WithMapsInTheirBuffersAreAccepted) {
+  ArtifactT artifact = test::testArtifact();
+  wideForm(artifact).object = 1;
+  wideForm(artifact, 1);
+  EXPECT_OK(
+      verifyArtifact("m.qvl", test::assembleArtifact(artifact, test::testWeights())).status());
+}
+
+const MeaningCase kWideCases[] = {
+    {"Object", [](ArtifactT &a) { wideForm(a).object = 2; },
+     "target cpu: kernel 0 (affine): wide form 0 (affine_wide): no variant in object 2"},
+    {"Twice", [](ArtifactT &a) { wideForm(a), wideForm(a); },
+     "target cpu: kernel 0 (affine): wide form 1 (affine_wide): a second one in object 0"},
+    {"Shared", [](ArtifactT &a) { wideForm(a).shared_bytes = UINT64_MAX; },
+     "target cpu: kernel 0 (affine): wide form 0 (affine_wide): shared memory of "
+     "18446744073709551615 bytes"},
+    {"Maps",
+     [](ArtifactT &a) {
+       WideFormT &form = wideForm(a);
+       while (form.maps.size() < 9)
+         form.maps.push_back(std::make_unique<TensorMapT>(*form.maps[0]));
+     },
+     "target cpu: kernel 0 (affine): wide form 0 (affine_wide): 9 tensor maps"},
+    // What a launch gives a map is looked at where it is launched.
+    {"OtherRows", [](ArtifactT &a) { tensorMap(a).scalar = 1; },
+     "target cpu: program dense: command 0: tensor map 0 of affine_wide does not lie in buffer 0"},
+    {"LongRows", [](ArtifactT &a) { tensorMap(a).sizes[0] = 12; },
+     "target cpu: program dense: command 0: tensor map 0 of affine_wide does not lie in buffer 0"},
+    {"StaticRows", [](ArtifactT &a) { tensorMap(a).sizes[1] = 1; },
+     "target cpu: program dense: command 0: tensor map 0 of affine_wide does not lie in buffer 0"},
+    {"LongWeight", [](ArtifactT &a) { tensorMap(a, 1).sizes[0] = 12; },
+     "target cpu: program dense: command 2: tensor map 0 of dot_weight_wide does not lie in buffer "
+     "4"},
+};
+INSTANTIATE_TEST_SUITE_P(WideForms, ArtifactMeaning, testing::ValuesIn(kWideCases), nameOf);
+
+const MeaningCase kMapCases[] = {
+    {"Buffer", [](ArtifactT &a) { tensorMap(a).buffer = 2; }, "buffer 2 of 2"},
+    {"Element", [](ArtifactT &a) { tensorMap(a).element = ElementType(9); }, "element type 9"},
+    {"NoSizes", [](ArtifactT &a) { tensorMap(a).sizes.clear(); }, "0 sizes and a box of 2"},
+    {"Rank",
+     [](ArtifactT &a) {
+       TensorMapT &map = tensorMap(a);
+       map.sizes.assign(6, 8), map.box.assign(6, 8);
+     },
+     "6 sizes and a box of 6"},
+    {"BoxRank", [](ArtifactT &a) { tensorMap(a).box.pop_back(); }, "2 sizes and a box of 1"},
+    {"InnerSize", [](ArtifactT &a) { tensorMap(a).sizes[0] = 0; }, "size 0 is 0"},
+    {"Size", [](ArtifactT &a) { tensorMap(a).sizes[1] = (std::uint64_t{1} << 32) + 1; },
+     "size 1 is 4294967297"},
+    {"Bytes",
+     [](ArtifactT &a) {
+       // The product is zero modulo 2^64.
+       TensorMapT &map = tensorMap(a);
+       map.sizes.assign(5, std::uint64_t{1} << 32), map.box.assign(5, 8);
+     },
+     "more than the 70368744177664 bytes of a tensor"},
+    {"Stride", [](ArtifactT &a) { tensorMap(a).sizes[0] = 7; }, "a stride of 28 bytes"},
+    {"BoxSize", [](ArtifactT &a) { tensorMap(a).box[1] = 257; }, "box 1 is 257"},
+    {"NoBox", [](ArtifactT &a) { tensorMap(a).box[0] = 0; }, "box 0 is 0"},
+    {"Scalar", [](ArtifactT &a) { tensorMap(a).scalar = 4; }, "scalar 4 of 4"},
+    {"Swizzle", [](ArtifactT &a) { tensorMap(a).swizzle = 48; }, "a swizzle of 48 bytes"},
+    {"Line", [](ArtifactT &a) { tensorMap(a).box[0] = 7; },
+     "lines of 28 bytes with a swizzle of 32"},
+    {"LongLine", [](ArtifactT &a) { tensorMap(a).box[0] = 16; },
+     "lines of 64 bytes with a swizzle of 32"},
+};
+INSTANTIATE_TEST_SUITE_P(Maps, TensorMapMeaning, testing::ValuesIn(kMapCases), nameOf);
 
 const MeaningCase kKernelCases[] = {
     {"Operands", [](ArtifactT &a) { kernel(a).buffer_count = 10000; },

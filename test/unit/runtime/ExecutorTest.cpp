@@ -277,6 +277,8 @@ TEST(Executor, NamesWhatIsMissing) {
               FailsWith(absl::StatusCode::kNotFound, "target cpu has no program audio"));
   qvlfmt::ArtifactT artifact = test::testArtifact();
   artifact.targets[0]->name = "cuda";
+  for (auto &object : artifact.targets[0]->objects)
+    object->bytes = {'/', '/'}; // text, since the machine code is not a GPU's
   std::unique_ptr<Module> module = test::openArtifact(std::move(artifact));
   std::unique_ptr<Device> device = cpu();
   EXPECT_THAT(Executor::create(*module, *device).status(),

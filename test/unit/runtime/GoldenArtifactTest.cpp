@@ -34,6 +34,20 @@ test::Bytes buildGolden() {
     object->bytes.assign(8, 0x90);
   artifact.weights[1]->shape = {4, 5};
   artifact.weights[1]->interleave = 2;
+  auto map = std::make_unique<qvlfmt::TensorMapT>();
+  map->buffer = 0; // "affine" is launched on rows of eight f32
+  map->element = ElementType::F32;
+  map->sizes = {8, 0};
+  map->scalar = 2;
+  map->box = {4, 16};
+  map->swizzle = 32;
+  auto form = std::make_unique<qvlfmt::WideFormT>();
+  form->object = 1;
+  form->symbol = "affine_wide";
+  form->least_tiles = 264;
+  form->shared_bytes = 4096;
+  form->maps.push_back(std::move(map));
+  artifact.targets[0]->kernels[0]->wide.push_back(std::move(form));
   return test::assembleArtifact(artifact, test::testWeights());
 }
 
@@ -70,6 +84,16 @@ TEST(GoldenArtifact, WithoutTheElementsOfItsCacheTakesThoseOfTheFacts) {
   };
   EXPECT_EQ(element(0), ElementType::F32);
   EXPECT_EQ(element(2), ElementType::BF16);
+}
+
+TEST(GoldenArtifact, WithoutWideFormsHasNone) {
+  const auto forms = [](int minor) {
+    std::unique_ptr<Module> module = *Module::open(goldenPath(minor));
+    const auto *wide = module->artifact().targets()->Get(0)->kernels()->Get(0)->wide();
+    return wide ? wide->size() : 0;
+  };
+  EXPECT_EQ(forms(2), 0u);
+  EXPECT_EQ(forms(qvlfmt::kVersionMinor), 1u);
 }
 
 // The rows of a panel of 1.0 are in order.

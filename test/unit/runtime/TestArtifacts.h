@@ -38,6 +38,8 @@ inline constexpr std::uint64_t kScratchBytes = 1000; // of kProbeScratch
 class ProgramBuilder {
 public:
   explicit ProgramBuilder(std::string name) { program->name = std::move(name); }
+  /// Goes on with a program.
+  explicit ProgramBuilder(std::unique_ptr<qvlfmt::ProgramT> begun) : program(std::move(begun)) {}
 
   std::uint32_t size(qvlfmt::SizeOp op, std::uint32_t lhs, std::uint32_t rhs);
   std::uint32_t constant(std::int64_t value);

@@ -3,6 +3,7 @@
 #include "CudaGraph.h"
 #include "CudaKernels.h"
 #include "CudaMemory.h"
+#include "CudaTensorMap.h"
 #include "Driver.h"
 #include "PinnedStaging.h"
 #include "lib/Runtime/Device/LaunchChecks.h"
@@ -11,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 
 #include <climits>
+#include <vector>
 
 namespace qvlrt {
 
@@ -67,6 +69,9 @@ public:
 private:
   absl::Status findDevice();
   absl::Status readAttributes();
+  /// The tensor maps of a launch of a wide form.
+  absl::StatusOr<std::vector<CUtensorMap>> encodeMaps(const qvlfmt::WideForm &form,
+                                                      const Launch &launch) const;
   absl::Status makeCurrent() const { return driver->cuCtxSetCurrent(context); }
   /// Fills memory, in stream order.
   absl::Status enqueueFill(std::uintptr_t address, std::uint64_t bytes, std::uint8_t value) {
@@ -223,6 +228,21 @@ absl::StatusOr<std::unique_ptr<LoadedKernels>> CudaDevice::loadKernels(const qvl
   return CudaKernels::load(*driver, capability, context, target, artifact);
 }
 
+absl::StatusOr<std::vector<CUtensorMap>> CudaDevice::encodeMaps(const qvlfmt::WideForm &form,
+                                                                const Launch &launch) const {
+  std::vector<CUtensorMap> maps;
+  if (!form.maps())
+    return maps;
+  for (const qvlfmt::TensorMap *map : *form.maps()) {
+    absl::StatusOr<CUtensorMap> encoded = encodeMap(*driver, *map, launch);
+    if (!encoded.ok())
+      return absl::Status(encoded.status().code(),
+                          absl::StrCat(form.symbol()->c_str(), ": ", encoded.status().message()));
+    maps.push_back(*encoded);
+  }
+  return maps;
+}
+
 absl::Status CudaDevice::launch(const LoadedKernels &loaded, const Launch &launch) {
   const auto &kernels = static_cast<const CudaKernels &>(loaded);
   QVLRT_RETURN_IF_ERROR(checkLaunch(kernels.target(), launch));
@@ -240,15 +260,23 @@ absl::Status CudaDevice::launch(const LoadedKernels &loaded, const Launch &launc
   for (const std::int64_t &scalar : launch.scalars)
     parameters.push_back(const_cast<std::int64_t *>(&scalar));
   const CudaKernels::Entry &entry = kernels.entry(launch.kernel);
+  const bool isWide = entry.isWide(launch.grid);
+  std::vector<CUtensorMap> maps;
+  if (isWide) {
+    QVLRT_ASSIGN_OR_RETURN(maps, encodeMaps(*entry.wideForm, launch));
+  }
+  for (CUtensorMap &map : maps)
+    parameters.push_back(&map);
+  const CudaKernels::Function &function = isWide ? entry.wide : entry.narrow;
   CUlaunchConfig config{};
   config.gridDimX = static_cast<unsigned>(launch.grid);
   config.gridDimY = config.gridDimZ = 1;
-  config.blockDimX = entry.threads;
+  config.blockDimX = function.threads;
   config.blockDimY = config.blockDimZ = 1;
-  config.sharedMemBytes = entry.sharedBytes;
+  config.sharedMemBytes = function.sharedBytes;
   config.hStream = stream;
   absl::Status status =
-      driver->cuLaunchKernelEx(&config, entry.function, parameters.data(), nullptr);
+      driver->cuLaunchKernelEx(&config, function.function, parameters.data(), nullptr);
   return status.ok() ? status
                      : absl::Status(status.code(), absl::StrCat(kernel, ": ", status.message()));
 }

@@ -1,5 +1,7 @@
 #include "CudaKernels.h"
 
+#include "lib/Runtime/Core/CubinImage.h"
+#include "lib/Runtime/Core/FlatbufferViews.h"
 #include "qvlrt/status.h"
 
 #include "absl/strings/numbers.h"
@@ -11,8 +13,9 @@
 
 namespace qvlrt {
 
-bool runsTarget(std::string_view name, const ComputeCapability &capability) {
+bool runsObject(const qvlfmt::CodeObject &object, const ComputeCapability &capability) {
   constexpr std::string_view kPrefix = "sm_";
+  std::string_view name = viewOf(object.feature_set());
   if (!name.starts_with(kPrefix))
     return false;
   name.remove_prefix(kPrefix.size());
@@ -22,13 +25,13 @@ bool runsTarget(std::string_view name, const ComputeCapability &capability) {
   int number = 0;
   if (!absl::SimpleAtoi(absl::string_view(name.data(), name.size()), &number))
     return false;
-  return specific ? number == capability.number() : number <= capability.number();
+  return specific || isCubin(object) ? number == capability.number()
+                                     : number <= capability.number();
 }
 
 bool runsKernels(const qvlfmt::Target &target, const ComputeCapability &capability) {
   const auto fits = [&](const qvlfmt::KernelVariant *variant) {
-    const flatbuffers::String &name = *target.objects()->Get(variant->object())->feature_set();
-    return runsTarget({name.data(), name.size()}, capability);
+    return runsObject(*target.objects()->Get(variant->object()), capability);
   };
   return !target.kernels() || std::all_of(target.kernels()->begin(), target.kernels()->end(),
                                           [&](const qvlfmt::Kernel *kernel) {
@@ -84,19 +87,22 @@ absl::StatusOr<CUmodule> CudaKernels::loadObject(std::uint32_t number) {
                                    log.data()));
 }
 
-absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
-                                                   const ComputeCapability &capability) {
+absl::StatusOr<std::uint32_t> CudaKernels::chooseObject(const qvlfmt::Kernel &kernel,
+                                                        const ComputeCapability &capability) {
   std::string refusal; // what the driver says of code that is for this GPU
   for (const qvlfmt::KernelVariant *variant : *kernel.variants()) {
     const std::uint32_t number = variant->object();
-    const flatbuffers::String &name = *code.objects()->Get(number)->feature_set();
-    if (!runsTarget({name.data(), name.size()}, capability))
+    const qvlfmt::CodeObject &object = *code.objects()->Get(number);
+    if (!runsObject(object, capability))
       continue;
     auto known = modules.find(number);
     if (known == modules.end()) {
       absl::StatusOr<CUmodule> loaded = loadObject(number);
-      // A binary for another GPU, or text too new for the driver: a later variant may do.
-      if (!loaded.ok() && !absl::IsFailedPrecondition(loaded.status()))
+      // A binary that is refused for whatever it is, or text too new for the driver: a later
+      // variant may do.
+      const bool passedOver = absl::IsFailedPrecondition(loaded.status()) ||
+                              (isCubin(object) && absl::IsInvalidArgument(loaded.status()));
+      if (!loaded.ok() && !passedOver)
         return loaded.status();
       if (!loaded.ok())
         refusal = absl::StrCat("; ", loaded.status().message(),
@@ -104,7 +110,7 @@ absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
       known = modules.emplace(number, loaded.ok() ? *loaded : nullptr).first;
     }
     if (known->second)
-      return known->second;
+      return number;
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "kernel ", kernel.name()->c_str(), " has no code for this GPU of sm_", capability.number(),
@@ -112,35 +118,47 @@ absl::StatusOr<CUmodule> CudaKernels::chooseModule(const qvlfmt::Kernel &kernel,
       refusal.empty() ? "; compile it with --target=cuda:sm_80 or use --device=cpu" : ""));
 }
 
-absl::Status CudaKernels::prepare(Entry &entry, const qvlfmt::Kernel &kernel,
-                                  const ComputeCapability &capability) const {
+absl::StatusOr<CudaKernels::Function>
+CudaKernels::loadFunction(CUmodule module, const char *symbol, std::uint64_t shared,
+                          const ComputeCapability &capability) const {
   constexpr unsigned kSharedWithoutOptIn = 48 << 10;
+  Function function;
+  absl::Status status = driver.cuModuleGetFunction(&function.function, module, symbol);
+  if (absl::IsInvalidArgument(status))
+    return absl::InvalidArgumentError(absl::StrCat("the code lacks the kernel ", symbol, " (",
+                                                   status.message(),
+                                                   "); compile the checkpoint again"));
+  QVLRT_RETURN_IF_ERROR(status);
   int threads = 0;
-  QVLRT_RETURN_IF_ERROR(
-      driver.cuFuncGetAttribute(&threads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, entry.function));
-  entry.threads = static_cast<unsigned>(threads);
-  if (kernel.scratch_bytes() > static_cast<std::uint64_t>(capability.maxShared))
-    return absl::InvalidArgumentError(
-        absl::StrCat("kernel ", kernel.name()->c_str(), " needs ", kernel.scratch_bytes(),
-                     " bytes of shared memory, the GPU has ", capability.maxShared));
-  entry.sharedBytes = static_cast<unsigned>(kernel.scratch_bytes());
-  if (entry.sharedBytes <= kSharedWithoutOptIn)
-    return absl::OkStatus();
-  return driver.cuFuncSetAttribute(entry.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                                   static_cast<int>(entry.sharedBytes));
+  QVLRT_RETURN_IF_ERROR(driver.cuFuncGetAttribute(&threads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK,
+                                                  function.function));
+  function.threads = static_cast<unsigned>(threads);
+  if (shared > static_cast<std::uint64_t>(capability.maxShared))
+    return absl::InvalidArgumentError(absl::StrCat("kernel ", symbol, " needs ", shared,
+                                                   " bytes of shared memory, the GPU has ",
+                                                   capability.maxShared));
+  function.sharedBytes = static_cast<unsigned>(shared);
+  if (function.sharedBytes > kSharedWithoutOptIn)
+    QVLRT_RETURN_IF_ERROR(driver.cuFuncSetAttribute(function.function,
+                                                    CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                                    static_cast<int>(function.sharedBytes)));
+  return function;
 }
 
 absl::Status CudaKernels::loadEntry(const qvlfmt::Kernel &kernel,
                                     const ComputeCapability &capability) {
-  QVLRT_ASSIGN_OR_RETURN(CUmodule module, chooseModule(kernel, capability));
+  QVLRT_ASSIGN_OR_RETURN(const std::uint32_t object, chooseObject(kernel, capability));
+  CUmodule module = modules.at(object);
   Entry entry;
-  absl::Status status = driver.cuModuleGetFunction(&entry.function, module, kernel.name()->c_str());
-  if (absl::IsInvalidArgument(status))
-    return absl::InvalidArgumentError(absl::StrCat("the code lacks the kernel ",
-                                                   kernel.name()->c_str(), " (", status.message(),
-                                                   "); compile the checkpoint again"));
-  QVLRT_RETURN_IF_ERROR(status);
-  QVLRT_RETURN_IF_ERROR(prepare(entry, kernel, capability));
+  QVLRT_ASSIGN_OR_RETURN(entry.narrow, loadFunction(module, kernel.name()->c_str(),
+                                                    kernel.scratch_bytes(), capability));
+  if (kernel.wide())
+    for (const qvlfmt::WideForm *form : *kernel.wide())
+      if (form->object() == object) {
+        QVLRT_ASSIGN_OR_RETURN(entry.wide, loadFunction(module, form->symbol()->c_str(),
+                                                        form->shared_bytes(), capability));
+        entry.wideForm = form;
+      }
   entries.push_back(entry);
   return absl::OkStatus();
 }

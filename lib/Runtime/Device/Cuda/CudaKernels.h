@@ -20,16 +20,24 @@ struct ComputeCapability {
 /// Modules and functions. Their context is current when it is made, used and destroyed.
 class CudaKernels final : public LoadedKernels {
 public:
-  struct Entry {
+  struct Function {
     CUfunction function = nullptr;
     unsigned threads = 1;     // of a block
     unsigned sharedBytes = 0; // dynamic, of a block
   };
+  struct Entry {
+    Function narrow, wide;
+    const qvlfmt::WideForm *wideForm = nullptr; // of the loaded variant; none: there is no `wide`
 
-  /// Loads the first variant of each kernel that the GPU runs. An object is PTX text or a cubin;
-  /// one whose binary the driver refuses is passed over. `artifact` names the file in errors.
-  /// Errors: FailedPrecondition (no variant fits), InvalidArgument (an object does not load, a
-  /// symbol is missing, too much scratch), those of the driver.
+    bool isWide(std::int64_t tiles) const {
+      return wideForm && static_cast<std::uint64_t>(tiles) >= wideForm->least_tiles();
+    }
+  };
+
+  /// Loads the first variant of each kernel that the GPU runs. An object is PTX text or a cubin; a
+  /// cubin that the driver refuses and text that is too new for it are passed over. `artifact`
+  /// names the file in errors. Errors: FailedPrecondition (no variant fits), InvalidArgument (an
+  /// object does not load, a symbol is missing, too much scratch), those of the driver.
   static absl::StatusOr<std::unique_ptr<CudaKernels>>
   load(const Driver &driver, const ComputeCapability &capability, CUcontext context,
        const qvlfmt::Target &target, std::string_view artifact);
@@ -44,10 +52,11 @@ private:
       : driver(driver), context(context), code(target) {}
   absl::Status loadEntry(const qvlfmt::Kernel &kernel, const ComputeCapability &capability);
   absl::StatusOr<CUmodule> loadObject(std::uint32_t number);
-  absl::StatusOr<CUmodule> chooseModule(const qvlfmt::Kernel &kernel,
-                                        const ComputeCapability &capability);
-  absl::Status prepare(Entry &entry, const qvlfmt::Kernel &kernel,
-                       const ComputeCapability &capability) const;
+  /// The number of the object of the variant to use, which is loaded then.
+  absl::StatusOr<std::uint32_t> chooseObject(const qvlfmt::Kernel &kernel,
+                                             const ComputeCapability &capability);
+  absl::StatusOr<Function> loadFunction(CUmodule module, const char *symbol, std::uint64_t shared,
+                                        const ComputeCapability &capability) const;
   std::string offeredTargets() const;
 
   const Driver &driver;
@@ -57,9 +66,9 @@ private:
   std::vector<Entry> entries;
 };
 
-/// Whether a GPU runs the code of a target name: "sm_80" as PTX runs there and on all later ones,
-/// "sm_90a" only on its own. Nothing that is not of this form runs.
-bool runsTarget(std::string_view name, const ComputeCapability &capability);
+/// Whether a GPU runs a code object: PTX for "sm_80" there and on all later ones, PTX for "sm_90a"
+/// and a cubin only on their own. Nothing runs whose feature set is not of this form.
+bool runsObject(const qvlfmt::CodeObject &object, const ComputeCapability &capability);
 
 /// Whether each kernel of a verified target has a variant for the GPU.
 bool runsKernels(const qvlfmt::Target &target, const ComputeCapability &capability);

@@ -1,0 +1,124 @@
+"""Attention over segments and over the paged cache, for many rows and for few, on tensor cores and by multiply-adds.
+
+The tolerance covers roundings of f32 in the scores, the exponential and the sums; bf16 rounds probabilities (for the tensor cores) and
+the result.
+"""
+import numpy as np
+
+from cases import Expected, from_bf16, to_bf16
+from program import Call, Entry
+
+LAYERS, LAYER = 2, 1
+SCALE = 2.0
+
+
+def uniform(random, element, *shape):
+    values = random.uniform(-1, 1, shape)
+    return from_bf16(to_bf16(values)).astype(np.float64) if element == "bf16" else values.astype(np.float32).astype(np.float64)
+
+
+def tolerance(head_dim, narrow_probabilities, narrow_result):
+    # The relative error of a probability is the error of its exponent, a score less the largest one: roundings of numbers below
+    # SCALE * head_dim. A few of exp, the sums and the quotient follow.
+    absolute = 2.0**-24 * (8 + SCALE * head_dim) + (2.0**-8 if narrow_probabilities else 0)
+    return {"absolute": absolute + (2.0**-22 if narrow_result else 0), "relative": 2.0**-8 if narrow_result else 0}
+
+
+def softmax(scores):
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def attend(query, keys, values):
+    """Of one head: [rows][head_dim] with [keys][head_dim], key by key."""
+    return softmax(SCALE * query @ keys.T) @ values
+
+
+def segments_text(heads, head_dim, element):
+    type_, result = f"tensor<?x{heads}x{head_dim}x{element}>", f"tensor<?x{heads * head_dim}x{element}>"
+    return f"""
+func.func @vision(%q: {type_} {{qvl.name = "q"}}, %k: {type_} {{qvl.name = "k"}}, %v: {type_} {{qvl.name = "v"}},
+                  %s: tensor<?xi32> {{qvl.name = "s"}}) -> ({result} {{qvl.name = "y"}}) {{
+  %r = qvl.attention %q, %k, %v segments(%s) {{scale = {SCALE} : f64}} : {type_}, tensor<?xi32> -> {result}
+  return %r : {result}
+}}
+"""
+
+
+def cached_text(program, kv_heads, group, head_dim, element, cache_element, page=64, layers=LAYERS, layer=LAYER):
+    heads = kv_heads * group
+    q_type, cache_type = f"tensor<?x{heads}x{head_dim}x{element}>", f"!qvl.cache<{layers}, {kv_heads}, {head_dim}, {page}, {cache_element}>"
+    result, list_, table_type = f"tensor<?x{heads * head_dim}x{element}>", "tensor<?xi32>", "tensor<?x?xi32>"
+    return f"""
+func.func @{program}(%q: {q_type} {{qvl.name = "q"}}, %c: {cache_type} {{qvl.name = "c"}}, %o: {list_} {{qvl.name = "o"}},
+    %s: {list_} {{qvl.name = "s"}}, %l: {list_} {{qvl.name = "l"}}, %t: {table_type} {{qvl.name = "t"}}) -> ({result} {{qvl.name = "y"}}) {{
+  %layer = arith.constant {layer} : index
+  %r = qvl.cached_attention %q, %c layer(%layer) sequences(%o, %s, %l, %t) {{scale = {SCALE} : f64}}
+      : {q_type}, {cache_type}, {list_}, {list_}, {list_}, {table_type} -> {result}
+  return %r : {result}
+}}
+"""
+
+
+def segments(name, heads, head_dim, element, calls):
+    """Each call has other bounds."""
+    narrow = element == "bf16"
+
+    def call(bounds):
+        random = np.random.default_rng(head_dim)
+        query, key, value = (uniform(random, element, bounds[-1], heads, head_dim) for _ in range(3))
+        want = np.zeros_like(query)
+        for begin, end in zip(bounds, bounds[1:]):
+            for h in range(heads):
+                if begin < end:
+                    want[begin:end, h] = attend(query[begin:end, h], key[begin:end, h], value[begin:end, h])
+        return Call({"q": query, "k": key, "v": value, "s": np.array(bounds)},
+                    {"alloc0": Expected(want, **tolerance(head_dim, narrow, narrow))})
+
+    return Entry(f"attention_{name}", segments_text(heads, head_dim, element), [call(bounds) for bounds in calls])
+
+
+def cached_call(program, kv_heads, group, head_dim, element, cache_element, parts, page):
+    random = np.random.default_rng(head_dim + len(parts))
+    heads, width = kv_heads * group, max(-(-end // page) for _, end in parts)
+    table = random.permutation(width * len(parts)).astype(np.int32).reshape(len(parts), width)
+    # Nothing may be read where no token was written: NaN.
+    cache = np.full((table.size + 1, LAYERS, 2, kv_heads, page, head_dim), np.nan, np.float32)
+    queries, want, row_sequence = [], [], []
+    for b, (begin, end) in enumerate(parts):
+        keys, values = (uniform(random, cache_element, end, kv_heads, head_dim) for _ in range(2))
+        for token in range(end):
+            cache[table[b, token // page], LAYER, :, :, token % page] = keys[token], values[token]
+        for token in range(begin, end):
+            query = uniform(random, element, heads, head_dim)
+            queries.append(query)
+            row_sequence.append(b)
+            want.append([attend(query[h:h + 1], keys[:token + 1, h // group], values[:token + 1, h // group])[0] for h in range(heads)])
+    if cache_element == "bf16":
+        with np.errstate(invalid="ignore"):
+            cache = np.where(np.isnan(cache), np.uint16(0x7FC0), to_bf16(np.nan_to_num(cache)))
+    lengths = [end - begin for begin, end in parts]
+    operands = {"q": np.array(queries), "c": cache.reshape(len(cache), -1), "o": np.cumsum([0, *lengths]), "s": np.array(row_sequence),
+                "l": np.array([begin for begin, _ in parts]), "t": table}
+    narrow = element == cache_element == "bf16" and program == "prefill"
+    return Call(operands, {"alloc0": Expected(np.array(want), **tolerance(head_dim, narrow, element == "bf16"))})
+
+
+def cached(name, program, kv_heads, group, head_dim, element, cache_element, calls, page=64):
+    """Each call has parts: the tokens [begin, end) of each sequence whose rows are computed."""
+    made = [cached_call(program, kv_heads, group, head_dim, element, cache_element, parts, page) for parts in calls]
+    return Entry(f"cached_{name}", cached_text(program, kv_heads, group, head_dim, element, cache_element, page), made)
+
+
+def entries():
+    ragged = [(0, 0, 16, 17, 81, 150, 150), (0, 68, 73), (0, 92), (0, 11, 39, 119), (0, 150), (0, 180)]
+    yield segments("mma", 1, 32, "bf16", ragged)
+    yield segments("fma", 1, 32, "f32", ragged)
+    ragged = [((60, 70), (0, 1), (40, 64), (128, 131)), ((0, 19),), ((30, 35), (0, 43)), ((64, 65),), ((150, 171),)]
+    yield cached("prefill_mma", "prefill", 2, 3, 32, "bf16", "bf16", ragged)
+    yield cached("prefill_fma", "prefill", 2, 3, 32, "f32", "f32", ragged)
+    yield cached("prefill_fma_mixed", "prefill", 1, 5, 16, "f32", "bf16", ragged)
+    one_each = [((139, 140), (0, 1), (63, 64), (300, 301)), ((30, 31),), ((599, 600), (64, 65)), ((511, 512), (512, 513), (96, 97))]
+    yield cached("decode_bf16", "decode", 1, 7, 32, "bf16", "bf16", one_each)
+    yield cached("decode_f32", "decode", 2, 3, 32, "f32", "f32", one_each)
+    yield cached("decode_mixed", "decode", 1, 8, 18, "bf16", "f32", one_each)
