@@ -40,6 +40,45 @@ func.func @table(%p: tensor<2x?xi32>, %index: tensor<?xi32>, %frames: tensor<?xi
 
 // -----
 
+/// The rows are converted on the way: the conversion does not care where a row lies.
+// CHECK-LABEL: func.func @load_behind_cast
+// CHECK-SAME: (%[[X:.*]]: tensor<?x16xf32>, %[[W:.*]]: tensor<16x16xbf16>, %[[I:.*]]: tensor<?xi32>,
+// CHECK-NEXT: %[[C:.*]] = qvl.cast %[[X]]
+// CHECK-NEXT: qvl.fused_linear %[[C]], (%[[W]]) load(%[[I]] group 4 : tensor<?xi32>)
+// CHECK-NOT: regroup
+func.func @load_behind_cast(%x: tensor<?x16xf32>, %w: tensor<16x16xbf16>, %index: tensor<?xi32>, %frames: tensor<?xi32>) -> tensor<?x16xbf16> {
+  %p = qvl.regroup %x, %index preserving(%frames) {group = 4 : i64} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %c = qvl.cast %p : tensor<?x16xf32> -> tensor<?x16xbf16>
+  // expected-remark@+1 {{regroup into the load map of 'qvl.fused_linear'}}
+  %y = qvl.fused_linear %c, (%w) : tensor<?x16xbf16>, (tensor<16x16xbf16>) -> tensor<?x16xbf16> {
+  ^bb0(%acc: f32):
+    qvl.yield %acc : f32
+  }
+  return %y : tensor<?x16xbf16>
+}
+
+// -----
+
+/// isOnlyReader: permuted rows that are needed elsewhere, before or after their conversion, stay.
+// CHECK-LABEL: func.func @negative_cast_readers
+// CHECK: qvl.regroup
+// CHECK: qvl.fused_linear
+// CHECK-NOT: load
+// CHECK: return
+func.func @negative_cast_readers(%x: tensor<?x16xf32>, %w: tensor<16x16xbf16>, %index: tensor<?xi32>, %frames: tensor<?xi32>)
+    -> (tensor<?x16xf32>, tensor<?x16xbf16>) {
+  // expected-remark@+1 {{'qvl.cast' is not its only reader}}
+  %p = qvl.regroup %x, %index preserving(%frames) {group = 4 : i64} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %c = qvl.cast %p : tensor<?x16xf32> -> tensor<?x16xbf16>
+  %y = qvl.fused_linear %c, (%w) : tensor<?x16xbf16>, (tensor<16x16xbf16>) -> tensor<?x16xbf16> {
+  ^bb0(%acc: f32):
+    qvl.yield %acc : f32
+  }
+  return %p, %y : tensor<?x16xf32>, tensor<?x16xbf16>
+}
+
+// -----
+
 /// picksByIndex, writesByIndex: the other direction is no map.
 // CHECK-LABEL: func.func @negative_directions
 // CHECK: qvl.regroup {{.*}}inverse

@@ -27,25 +27,34 @@ static bool hasRowOperands(FusedLinearOp linear) {
   });
 }
 
-/// fused_linear(regroup(x)) → fused_linear x load(…)
+/// The rows that a projection reads, in front of a conversion that nothing else reads.
+static Value convertedRows(FusedLinearOp linear) {
+  auto conversion = linear.getInput().getDefiningOp<CastOp>();
+  return conversion && isOnlyReader(linear, conversion.getResult()) ? conversion.getInput()
+                                                                    : linear.getInput();
+}
+
+/// fused_linear(regroup(x)) → fused_linear x load(…), and the same with a cast of the permuted
+/// rows, which converts each element whatever its row.
 static LogicalResult foldIntoLoad(FusedLinearOp linear, RewriterBase &rewriter,
                                   FusionReport &report) {
-  auto regroup = linear.getInput().getDefiningOp<RegroupOp>();
+  Value rows = convertedRows(linear);
+  auto regroup = rows.getDefiningOp<RegroupOp>();
   if (!regroup)
     return rewriter.notifyMatchFailure(linear, "the input is no regroup");
   if (!picksByIndex(regroup))
     return report.missed(regroup, "an inverse permutation is no load map of " + describe(linear));
   if (linear.getLoadIndex())
     return report.missed(regroup, describe(linear) + " has a load map");
-  if (!isOnlyReader(linear, regroup.getResult()))
-    return report.missed(regroup, describe(linear) + " is not its only reader");
+  Operation *reader = rows == linear.getInput() ? linear : linear.getInput().getDefiningOp();
+  if (!isOnlyReader(reader, regroup.getResult()))
+    return report.missed(regroup, describe(reader) + " is not its only reader");
   report.passed(linear.getLoc(), "regroup into the load map of " + describe(linear));
   rewriter.modifyOpInPlace(linear, [&] {
-    linear.getInputMutable().assign(regroup.getInput());
     linear.getLoadIndexMutable().assign(regroup.getIndex());
     linear.setLoadGroupAttr(regroup.getGroupAttr());
   });
-  rewriter.eraseOp(regroup);
+  rewriter.replaceOp(regroup, regroup.getInput());
   return success();
 }
 

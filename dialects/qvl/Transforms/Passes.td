@@ -131,8 +131,8 @@ def FuseEpiloguePass : Pass<"qvl-fuse-epilogue", "::mlir::ModuleOp"> {
 def FoldRowMapsPass : Pass<"qvl-fold-row-maps", "::mlir::ModuleOp"> {
   let summary = "Permutations of rows as maps of the ops that read or write them";
   let description = [{
-    What `qvl-hoist-window-order` leaves costs no kernel: a `regroup` before a `fused_linear` is its load map, an inverse `regroup` behind
-    one its store map, a `regroup` of a rotary table the row map of the table.
+    What `qvl-hoist-window-order` leaves costs no kernel: a `regroup` before a `fused_linear`, or before the `cast` of its rows, is its load map, an
+    inverse `regroup` behind one its store map, a `regroup` of a rotary table the row map of the table.
 
     ```mlir
     // before
