@@ -128,11 +128,12 @@ def launches(outlined):
     return counts
 
 
-def outline(compiler, folder, size):
+def outline(compiler, folder, size, precision):
     checkpoint, output = os.path.join(folder, size), os.path.join(folder, f"{size}.mlir")
-    write_checkpoint(checkpoint, size)
+    if not os.path.exists(checkpoint):
+        write_checkpoint(checkpoint, size)
     start = time.monotonic()
-    command = [compiler, checkpoint, "-o", output, "--compile-to=outline"]
+    command = [compiler, checkpoint, "-o", output, f"--precision={precision}", "--compile-to=outline"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     error = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -156,10 +157,11 @@ def main():
     parser.add_argument("build")
     parser.add_argument("artifacts")
     compiler = os.path.join(parser.parse_args().build, "bin", "qvl-compile")
-    results = Results(width=10)
+    results = Results(width=12)
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES:
-            results.run(size, outline, compiler, folder, size)
+            for precision in ("f32", "bf16"):
+                results.run(f"{size} {precision}", outline, compiler, folder, size, precision)
     results.finish()
 
 
