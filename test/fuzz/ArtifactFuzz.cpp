@@ -1,5 +1,5 @@
-// Artifacts: what verification accepts can be tokenized with and planned. Nothing of an artifact is executed.
-// Checksums keep mutated bytes out at the door, so they are made to match first.
+// Artifacts: what verification accepts can be tokenized with and planned. Nothing of an artifact is
+// executed. Checksums keep mutated bytes out at the door, so they are made to match first.
 #include "ArtifactImage.h"
 #include "qvlrt/module.h"
 #include "qvlrt/plan.h"
@@ -40,8 +40,7 @@ bool hasMetadata(const test::Bytes &file) {
 }
 
 void planRequest(const Module &module) {
-  const absl::StatusOr<Processor> processor =
-      Processor::create(module.facts(), module.tokenizer());
+  const absl::StatusOr<Processor> processor = Processor::create(module.facts(), module.tokenizer());
   if (!processor.ok())
     return;
   const absl::StatusOr<ProcessedRequest> request =

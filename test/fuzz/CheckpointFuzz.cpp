@@ -1,7 +1,7 @@
-// The JSON files of a checkpoint: config.json and tokenizer.json. What is accepted has tables whose pieces can be read.
+// The JSON files of a checkpoint: config.json and tokenizer.json. What is accepted has tables whose
+// pieces can be read.
 #include "qvl/Import/ModelConfig.h"
 #include "qvl/Import/TokenizerTables.h"
-
 
 static void readConfig(llvm::StringRef json) {
   llvm::Expected<qvl::ModelConfig> config = qvl::parseModelConfig(json, "fuzz");
