@@ -55,7 +55,7 @@ class Results:
         except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError, KeyError) as error:
             self.failed += 1
             outcome, detail = "FAILED", f"{type(error).__name__}: {error}"
-        print(f"{name:{self.width}} {outcome:8} {detail}", flush=True)
+        print(f"{name:{self.width}} {outcome:8} {detail}".rstrip(), flush=True)
 
     def finish(self):
         """Prints the last line and ends the program."""
