@@ -27,6 +27,9 @@ struct GenerationOptions {
   std::function<bool()> cancelled;
 };
 
+/// How the artifact's defaults choose ids; where there are none, as the reference library does.
+SamplingParameters defaultSampling(const qvlfmt::ModelFacts &facts);
+
 /// What the artifact's generation defaults and the session's context say.
 GenerationOptions defaultGeneration(const Session &session);
 

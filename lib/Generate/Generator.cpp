@@ -110,19 +110,25 @@ double rate(double tokens, double millis) { return millis > 0 ? tokens * 1000.0 
 
 } // namespace
 
+SamplingParameters defaultSampling(const qvlfmt::ModelFacts &facts) {
+  SamplingParameters sampling;
+  if (const qvlfmt::GenerationDefaults *defaults = facts.generation()) {
+    sampling.doSample = defaults->do_sample();
+    sampling.temperature = static_cast<float>(defaults->temperature());
+    sampling.topK = defaults->top_k();
+    sampling.topP = defaults->top_p();
+    sampling.minP = defaults->min_p();
+    sampling.repetitionPenalty = defaults->repetition_penalty();
+  }
+  return sampling;
+}
+
 GenerationOptions defaultGeneration(const Session &session) {
   GenerationOptions options;
+  options.sampling = defaultSampling(session.facts());
   options.stop.maxContext = session.maxContext();
   const qvlfmt::GenerationDefaults *defaults = session.facts().generation();
-  if (!defaults)
-    return options;
-  options.sampling.doSample = defaults->do_sample();
-  options.sampling.temperature = static_cast<float>(defaults->temperature());
-  options.sampling.topK = defaults->top_k();
-  options.sampling.topP = defaults->top_p();
-  options.sampling.minP = defaults->min_p();
-  options.sampling.repetitionPenalty = defaults->repetition_penalty();
-  if (defaults->eos_ids())
+  if (defaults && defaults->eos_ids())
     options.stop.eosIds.assign(defaults->eos_ids()->begin(), defaults->eos_ids()->end());
   return options;
 }

@@ -145,6 +145,11 @@ namespace {
 struct Sequences {
   const Tensor &rowOffsets, &rowSequence, &cacheLengths, &blockTable;
 
+  /// Of an attention over the cache, behind query, cache and layer.
+  explicit Sequences(const Operands &operands)
+      : rowOffsets(operands.tensor(3)), rowSequence(operands.tensor(4)),
+        cacheLengths(operands.tensor(5)), blockTable(operands.tensor(6)) {}
+
   LogicalResult check(Operation *op, int64_t rows) const;
   /// The number of row `t`'s token inside its sequence.
   int64_t token(int64_t t) const {
@@ -214,8 +219,7 @@ FailureOr<Results> reference::evaluateOp(CachedAttentionOp op, const Operands &o
   const Tensor &query = operands.tensor(0);
   const Cache &cache = operands.cache(1);
   int64_t layer = operands.index(2);
-  Sequences sequences{operands.tensor(3), operands.tensor(4), operands.tensor(5),
-                      operands.tensor(6)};
+  Sequences sequences(operands);
   if (failed(checkLayer(op, layer, cache)) || failed(sequences.check(op, query.rows())))
     return failure();
   Tensor result({query.rows(), query.columns()});
@@ -281,8 +285,7 @@ FailureOr<Results> reference::evaluateOp(CachedAttentionSplitsOp op, const Opera
   const Tensor &query = operands.tensor(0);
   const Cache &cache = operands.cache(1);
   int64_t layer = operands.index(2);
-  Sequences sequences{operands.tensor(3), operands.tensor(4), operands.tensor(5),
-                      operands.tensor(6)};
+  Sequences sequences(operands);
   if (failed(checkLayer(op, layer, cache)) || failed(sequences.check(op, query.rows())))
     return failure();
   int64_t splits = op.getOutput().getType().getDimSize(1), heads = query.shape[1];

@@ -5,6 +5,7 @@
 #include "lib/Runtime/Core/FlatbufferViews.h"
 #include "lib/Runtime/Core/SizeEvaluator.h"
 #include "qvlfmt/Sampling.h"
+#include "qvlrt/generator.h"
 #include "qvlrt/status.h"
 
 #include <algorithm>
@@ -82,7 +83,6 @@ private:
     return static_cast<double>(sizes[of.dims()->Get(number)]);
   }
   double bytesOf(const qvlfmt::Buffer &of) const;
-  bool isGreedy() const;
   /// Of a buffer of splits, the share of those that have keys.
   double splitShare(const qvlfmt::Buffer &of) const;
   /// Bytes of K and V of one token in one layer.
@@ -117,13 +117,6 @@ double WorkCounter::bytesOf(const qvlfmt::Buffer &of) const {
   for (std::uint32_t i = 0; i < countOf(of.dims()); ++i)
     elements *= dim(of, i);
   return elements * static_cast<double>(qvlrt::elementBytes(of.element()));
-}
-
-/// What the artifact's defaults say; see isGreedy() of include/qvlrt/sampling.h.
-bool WorkCounter::isGreedy() const {
-  const qvlfmt::GenerationDefaults *defaults = artifact.model()->generation();
-  return !defaults || !defaults->do_sample() || defaults->temperature() <= 1e-5 ||
-         defaults->top_k() == 1;
 }
 
 double WorkCounter::splitShare(const qvlfmt::Buffer &of) const {
@@ -163,7 +156,7 @@ double WorkCounter::operandBytes(const qvlfmt::Command &command,
     return cacheRow() * (attends && decode ? static_cast<double>(workload.contextTokens) : rows);
   }
   // A greedy choice reads what argmax left of the logits; they and what was seen come first.
-  if (kernel.starts_with("sample") && isGreedy() &&
+  if (kernel.starts_with("sample") && qvlrt::isGreedy(qvlrt::defaultSampling(*artifact.model())) &&
       (&operand == &buffer(command.buffers()->Get(0)) ||
        &operand == &buffer(command.buffers()->Get(1))))
     return 0;
