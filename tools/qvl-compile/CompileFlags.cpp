@@ -194,7 +194,8 @@ bool runsOn(const TargetOptions &target, llvm::StringRef architecture) {
 /// The GPUs that get machine code beside PTX, and by which program.
 std::optional<int> parseCubins(const Flags &flags, CompileOptions &options) {
   llvm::SmallVector<llvm::StringRef> names;
-  llvm::StringRef(flags.cubins).split(names, ',', -1, /*KeepEmpty=*/false);
+  if (flags.cubins.getNumOccurrences() > 0)
+    llvm::StringRef(flags.cubins).split(names, ',');
   for (llvm::StringRef name : names) {
     if (llvm::is_contained(options.cubins, name))
       return usageError("--cubins names " + name + " twice");
