@@ -1,0 +1,143 @@
+"""The choice of token ids: the largest logit of each block of columns, and the id of a row.
+
+Loops of a thread block go round once more for a few of its threads. Draws lie close to the borders of the ids that they choose, nearer than
+the probability of any other: a logit that is left out or counted twice moves the choice. Each case asserts that no rounding can.
+"""
+import numpy as np
+
+from cases import Expected
+from program import Call, Entry
+
+SEEN_BITS, DRAW_BITS, NO_ID = 32, 53, -1
+MARGIN = 2.0**-18  # of a probability; the device's errors are below 2^-19 (test/conformance/gpu_kernels/SamplingTest.cpp)
+
+
+def words(seen, columns):
+    """A bit for each column, from the lowest one of a word on."""
+    bits = np.zeros(-(-columns // SEEN_BITS) * SEEN_BITS, np.uint64)
+    bits[seen] = 1
+    return (bits.reshape(-1, SEEN_BITS) << np.arange(SEEN_BITS, dtype=np.uint64)).sum(axis=1).astype(np.uint32).view(np.int32)
+
+
+def penalized(logits, seen, penalty):
+    after = logits.astype(np.float32)
+    chosen, penalty = after[seen], np.float32(penalty)
+    after[seen] = np.where(chosen < 0, chosen * penalty, chosen / penalty)
+    return after
+
+
+def best_of(row, columns):
+    """The largest of each block of columns, the first of equal ones; of a NaN no id."""
+    blocks = [row[first:first + columns] for first in range(0, len(row), columns)]
+    values = np.array([np.nan if np.isnan(block).any() else block.max() for block in blocks], np.float32)
+    return values, np.array([NO_ID if np.isnan(value) else number * columns + int(np.argmax(block))
+                             for number, (value, block) in enumerate(zip(values, blocks))], np.int32)
+
+
+def operand_types(columns):
+    return [("l", f"tensor<?x{columns}xf32>"), ("s", f"tensor<?x{-(-columns // SEEN_BITS)}xi32>"), ("p", "tensor<?x5xf32>")]
+
+
+def declared(arguments):
+    return ", ".join(f'%{name}: {type_} {{qvl.name = "{name}"}}' for name, type_ in arguments)
+
+
+def argmax(name, vocabulary, columns):
+    """Rows whose largest logit is at each end of a block, tied, penalized or no number."""
+    random = np.random.default_rng(vocabulary)
+    last = vocabulary - 1
+    logits = random.uniform(-1, 1, (5, vocabulary)).astype(np.float32)
+    for row, places in enumerate([(columns - 1, last), (0, columns), (columns - 2, columns - 1, last - 1, last), (3, last), ()]):
+        logits[row, list(places)] = 2 + row
+    logits[4, [7, last]] = np.nan, -np.inf
+    seen = [np.array(ids) for ids in ([0], [columns], [columns - 2, last - 1], random.permutation(vocabulary)[:vocabulary // 3], [last])]
+    settings = np.zeros((5, 5))
+    settings[:, 4] = 1.25, 2, 4, 1.5, 3
+    after = [penalized(*row) for row in zip(logits, seen, settings[:, 4])]
+    values, ids = zip(*(best_of(row, columns) for row in after))
+    arguments, blocks = operand_types(vocabulary), -(-vocabulary // columns)
+    results = f"tensor<?x{blocks}xf32>, tensor<?x{blocks}xi32>"
+    text = f"""
+func.func @decode({declared(arguments)}) -> (tensor<?x{blocks}xf32> {{qvl.name = "v"}}, tensor<?x{blocks}xi32> {{qvl.name = "i"}}) {{
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {{columns = {columns} : i64}} : {", ".join(type_ for _, type_ in arguments)} -> {results}
+  return %v, %i : {results}
+}}
+"""
+    operands = {"l": logits, "s": np.array([words(ids, vocabulary) for ids in seen]), "p": settings}
+    expected = {"alloc0": Expected(np.array(values), relative=2.0**-60), "alloc1": Expected(np.array(ids))}
+    return Entry(f"argmax_{name}", text, [Call(operands, expected)])
+
+
+def kept(row, top_k, dropped_share, min_p):
+    """The probabilities, relative to the largest, that settings leave of a row behind penalty and temperature; others are 0."""
+    likely = np.exp(row.astype(np.float64) - row.max())
+    if 0 < top_k < len(row):
+        likely[row < np.sort(row)[-int(top_k)]] = 0
+    if dropped_share > 0:
+        order = np.lexsort((np.arange(len(row)), row))
+        sums, limit = np.cumsum(likely[order]), float(np.float32(dropped_share)) * likely.sum()
+        assert np.abs(sums - limit).min() > MARGIN * likely.sum(), "the border of top-p is too close"
+        likely[order[:-1][sums[:-1] <= limit]] = 0
+    assert min_p == 0 or np.abs(likely - min_p).min() > MARGIN, "the border of min-p is too close"
+    return np.where(likely < min_p, 0, likely)
+
+
+def draw_of(likely, number, part):
+    """A draw for the id with `number` among the kept ones, at a part of its share; and the id."""
+    ids = np.flatnonzero(likely)
+    id_ = ids[number]
+    place = (likely[:id_].sum() + part * likely[id_]) / likely.sum()
+    assert min(part, 1 - part) * likely[id_] > MARGIN * likely.sum(), "the draw is too close to a border"
+    return int(place * 2**DRAW_BITS), id_
+
+
+# Temperature, top_k, dropped share, min_p, penalty; which of the kept ids is drawn, and where in its share.
+SAMPLED = [(1, 0, 0, 0, 1.25, -1, 0.9), (0.5, 0, 0, 0, 1, 0, 0.9), (2, 0, 0, 0, 1.5, 1001, 0.1), (1, 0, 0, 0, 1, 1002, 0.9),
+           (1, 1000, 0, 0, 1, 900, 0.1), (1, 40, 0, 0, 2, -1, 0.5), (1, 0, 0.3, 0, 1, 600, 0.1), (1, 0, 0.5, 0, 1.25, 1, 0.9),
+           (1, 0, 0, 0.3, 1, 500, 0.1), (0.75, 900, 0.25, 0.25, 1.5, 30, 0.1)]
+
+
+def sampled_row(random, vocabulary, row, seen):
+    """Logits, settings, draw and id of one entry of SAMPLED."""
+    temperature, top_k, dropped_share, min_p, penalty, number, part = row
+    logits = random.uniform(-1, 1, vocabulary).astype(np.float32)
+    values = penalized(logits, seen, penalty) / np.float32(temperature)
+    likely = kept(values, top_k, dropped_share, min_p)
+    draw, id_ = draw_of(likely, number % np.count_nonzero(likely), part)
+    return logits, (temperature, top_k, dropped_share, min_p, penalty), draw, id_
+
+
+def greedy_rows(random, vocabulary):
+    """Rows whose largest logit is chosen without a draw: at a temperature of zero, and where it is not finite."""
+    for temperature, place, value in ((0, vocabulary - 1, 2), (0, 5, np.nan), (1, 3, np.inf)):
+        logits = random.uniform(-1, 1, vocabulary).astype(np.float32)
+        logits[place] = value
+        yield logits, (temperature, 0, 0, 0, 1), 0, NO_ID if np.isnan(value) else place
+
+
+def sample(name, vocabulary, columns):
+    random = np.random.default_rng(vocabulary)
+    seen = random.permutation(vocabulary)[:vocabulary // 3]
+    rows = [*(sampled_row(random, vocabulary, row, seen) for row in SAMPLED), *greedy_rows(random, vocabulary)]
+    logits, settings, draws, ids = (np.array(part) for part in zip(*rows))
+    values, best = zip(*(best_of(penalized(row, seen, penalty), columns) for row, penalty in zip(logits, settings[:, 4])))
+    operands = {"l": logits, "s": np.array([words(seen, vocabulary)] * len(rows)), "p": settings, "d": draws,
+                "v": np.array(values), "b": np.array(best)}
+    blocks = -(-vocabulary // columns)
+    arguments = [*operand_types(vocabulary), ("d", "tensor<?xi64>"), ("v", f"tensor<?x{blocks}xf32>"), ("b", f"tensor<?x{blocks}xi32>")]
+    text = f"""
+func.func @decode({declared(arguments)}) -> (tensor<?xi32> {{qvl.name = "y"}}) {{
+  %y = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %b) : {", ".join(type_ for _, type_ in arguments)} -> tensor<?xi32>
+  return %y : tensor<?xi32>
+}}
+"""
+    return Entry(f"sample_{name}", text, [Call(operands, {"alloc0": Expected(ids)})])
+
+
+def entries():
+    # 264 units of four columns for 256 threads, then 11; single columns.
+    yield argmax("units", 1100, 1056)
+    yield argmax("columns", 589, 288)
+    # 525 units of four columns for 512 threads, 66 blocks for 32 lanes; single columns.
+    yield sample("units", 2100, 32)
+    yield sample("columns", 1031, 512)
