@@ -65,12 +65,12 @@ func.func @{program}(%q: {q_type} {{qvl.name = "q"}}, %c: {cache_type} {{qvl.nam
 
 
 def segments(name, heads, head_dim, element, calls):
-    """Each call has other bounds."""
+    """Each call has other bounds and as many rows behind the last one, which see no key."""
     narrow = element == "bf16"
 
-    def call(bounds):
+    def call(bounds, behind):
         random = np.random.default_rng(head_dim)
-        query, key, value = (uniform(random, element, bounds[-1], heads, head_dim) for _ in range(3))
+        query, key, value = (uniform(random, element, bounds[-1] + behind, heads, head_dim) for _ in range(3))
         want = np.zeros_like(query)
         for begin, end in zip(bounds, bounds[1:]):
             for h in range(heads):
@@ -79,7 +79,7 @@ def segments(name, heads, head_dim, element, calls):
         return Call({"q": query, "k": key, "v": value, "s": np.array(bounds)},
                     {"alloc0": Expected(want, **tolerance(head_dim, narrow, narrow))})
 
-    return Entry(f"attention_{name}", segments_text(heads, head_dim, element), [call(bounds) for bounds in calls])
+    return Entry(f"attention_{name}", segments_text(heads, head_dim, element), [call(*each) for each in calls])
 
 
 class Row(NamedTuple):
@@ -87,6 +87,13 @@ class Row(NamedTuple):
     query: np.ndarray
     keys: np.ndarray
     values: np.ndarray
+
+
+def queries(random, element, heads, last_key):
+    """Every second head of a row prefers its last key, [kv_heads][head_dim], which then counts whatever the tolerance."""
+    query = uniform(random, "f32", heads, last_key.shape[1])
+    query[1::2] = np.clip(query + np.repeat(last_key, heads // len(last_key), axis=0) / 4, -1, 1)[1::2]
+    return from_bf16(to_bf16(query)).astype(np.float64) if element == "bf16" else query.astype(np.float32).astype(np.float64)
 
 
 def cached_operands(kv_heads, group, head_dim, element, cache_element, parts, page):
@@ -102,7 +109,7 @@ def cached_operands(kv_heads, group, head_dim, element, cache_element, parts, pa
         for token in range(end):
             cache[table[b, token // page], LAYER, :, :, token % page] = keys[token], values[token]
         for token in range(begin, end):
-            rows.append(Row(uniform(random, element, heads, head_dim), keys[:token + 1], values[:token + 1]))
+            rows.append(Row(queries(random, element, heads, keys[token]), keys[:token + 1], values[:token + 1]))
             row_sequence.append(b)
     if cache_element == "bf16":
         with np.errstate(invalid="ignore"):
@@ -128,16 +135,27 @@ def cached(name, program, kv_heads, group, head_dim, element, cache_element, cal
     return Entry(f"cached_{name}", text, made)
 
 
+# Bounds of segments and rows behind them: tiles of several segments; keys that end in each part of a tile, of the first one and of a further
+# one; a single key, and a single one in a further tile; tiles that a row has alone, and whole tiles without keys.
+SEGMENTS = [((0, 0, 16, 17, 81, 150, 150), 0), ((0, 68, 73), 0), ((0, 92), 0), ((0, 11, 39, 119), 0), ((0, 150), 0), ((0, 180), 0),
+            *(((0, keys), 0) for keys in (1, 9, 25, 41, 57, 65, 105)), ((0, 1, 66), 0), ((0, 63, 130), 0), ((0, 30), 10), ((0, 9, 30), 100)]
+# A tile without keys. Not for tensor cores: nothing orders their reading of the queries and the stores of the result to the same place there.
+NO_KEYS = [((0, 0), 5)]
+# The same of tokens of sequences; a sequence without rows between others.
+PARTS = [((60, 70), (0, 1), (40, 64), (128, 131)), ((0, 19),), ((30, 35), (12, 12), (0, 43)), ((64, 65),), ((150, 171),),
+         *(((begin, end),) for begin, end in ((0, 9), (20, 25), (37, 41), (52, 57), (62, 70), (60, 73), (85, 89), (96, 105), (104, 121)))]
+
+
 def entries():
-    ragged = [(0, 0, 16, 17, 81, 150, 150), (0, 68, 73), (0, 92), (0, 11, 39, 119), (0, 150), (0, 180)]
-    yield segments("mma", 1, 32, "bf16", ragged)
-    yield segments("fma", 1, 32, "f32", ragged)
-    yield segments("fma_odd", 2, 17, "f32", ragged)  # heads in copies of one element
-    ragged = [((60, 70), (0, 1), (40, 64), (128, 131)), ((0, 19),), ((30, 35), (0, 43)), ((64, 65),), ((150, 171),)]
-    yield cached("prefill_mma", "prefill", 2, 3, 32, "bf16", "bf16", ragged)
-    yield cached("prefill_fma", "prefill", 2, 3, 32, "f32", "f32", ragged)
-    yield cached("prefill_fma_mixed", "prefill", 1, 5, 16, "f32", "bf16", ragged)
-    one_each = [((139, 140), (0, 1), (63, 64), (300, 301)), ((30, 31),), ((599, 600), (64, 65)), ((511, 512), (512, 513), (96, 97))]
+    yield segments("mma", 1, 32, "bf16", SEGMENTS)
+    yield segments("fma", 1, 32, "f32", SEGMENTS + NO_KEYS)
+    yield segments("fma_odd", 2, 17, "f32", SEGMENTS + NO_KEYS)  # heads in copies of one element
+    yield cached("prefill_mma", "prefill", 2, 3, 32, "bf16", "bf16", PARTS)
+    yield cached("prefill_fma", "prefill", 2, 3, 32, "f32", "f32", PARTS)
+    yield cached("prefill_fma_mixed", "prefill", 1, 5, 16, "f32", "bf16", PARTS)
+    # 40 and 104 keys: where the keys of a warp would begin.
+    one_each = [((139, 140), (0, 1), (63, 64), (300, 301)), ((30, 31),), ((599, 600), (64, 65)), ((511, 512), (512, 513), (96, 97)),
+                ((39, 40), (103, 104))]
     yield cached("decode_bf16", "decode", 1, 7, 32, "bf16", "bf16", one_each)
     yield cached("decode_f32", "decode", 2, 3, 32, "f32", "f32", one_each)
     yield cached("decode_mixed", "decode", 1, 8, 18, "bf16", "f32", one_each)

@@ -38,7 +38,6 @@ LARGE_TILE = (124, 92, *range(4, 64, 8))
 WARPGROUP_TILE = tuple(rows + odd for odd in (0, 1) for rows in range(4, 128, 8))
 
 WIDE_COLUMNS = 256  # what a block of the wide form computes
-WIDE_TILE = WARPGROUP_TILE
 
 
 def whole(random, *shape):
@@ -157,10 +156,10 @@ def entries():
     yield biased("mma_odd", odd_tile, 33, 165, "bf16")  # and through registers
     yield biased("mma_large", LARGE_TILE, 1032, 168, "bf16", block_columns=LARGE_COLUMNS)
     yield biased("wgmma", WARPGROUP_TILE, 1032, 168, "bf16", chip="sm_90a", group=1, block_columns=LARGE_COLUMNS)
-    # Seven stages of 64 k, so that the ring of four goes round.
-    yield biased("wide", WIDE_TILE, 1032, 392, "bf16", chip="sm_90a", block_columns=WIDE_COLUMNS, wide=True)
+    # Nine stages of 64 k: each place of the ring of four is filled again.
+    yield biased("wide", WARPGROUP_TILE, 1032, 520, "bf16", chip="sm_90a", block_columns=WIDE_COLUMNS, wide=True)
     yield biased("fma", FMA_TILE, 40, 100, "f32", group=2)
-    yield plain("plain", (68, 84), 40, 168, "bf16")
+    yield plain("plain", TILE, 40, 168, "bf16")
     yield biased("few_mma", FEW, 40, 592, "bf16", program="decode")
     yield biased("few_mma_odd", FEW, 33, 591, "bf16", program="decode")
     yield biased("few_fma", FEW, 40, 300, "f32", program="decode")

@@ -15,13 +15,14 @@ MARGIN = 2.0**-18  # of a probability; the device's errors are below 2^-19 (test
 def words(seen, columns):
     """A bit for each column, from the lowest one of a word on."""
     bits = np.zeros(-(-columns // SEEN_BITS) * SEEN_BITS, np.uint64)
-    bits[seen] = 1
+    bits[np.asarray(seen, int)] = 1
     return (bits.reshape(-1, SEEN_BITS) << np.arange(SEEN_BITS, dtype=np.uint64)).sum(axis=1).astype(np.uint32).view(np.int32)
 
 
 def penalized(logits, seen, penalty):
     after = logits.astype(np.float32)
-    chosen, penalty = after[seen], np.float32(penalty)
+    seen, penalty = np.asarray(seen, int), np.float32(penalty)
+    chosen = after[seen]
     after[seen] = np.where(chosen < 0, chosen * penalty, chosen / penalty)
     return after
 
@@ -43,16 +44,17 @@ def declared(arguments):
 
 
 def argmax(name, vocabulary, columns):
-    """Rows whose largest logit is at each end of a block, tied, penalized or no number."""
+    """Rows whose largest logit is at each end of a block or of one block alone, tied, penalized or no number."""
     random = np.random.default_rng(vocabulary)
     last = vocabulary - 1
-    logits = random.uniform(-1, 1, (5, vocabulary)).astype(np.float32)
-    for row, places in enumerate([(columns - 1, last), (0, columns), (columns - 2, columns - 1, last - 1, last), (3, last), ()]):
+    logits = random.uniform(-1, 1, (6, vocabulary)).astype(np.float32)
+    for row, places in enumerate([(columns - 1, last), (0, columns), (columns,), (columns - 2, columns - 1, last - 1, last), (3, last)]):
         logits[row, list(places)] = 2 + row
-    logits[4, [7, last]] = np.nan, -np.inf
-    seen = [np.array(ids) for ids in ([0], [columns], [columns - 2, last - 1], random.permutation(vocabulary)[:vocabulary // 3], [last])]
-    settings = np.zeros((5, 5))
-    settings[:, 4] = 1.25, 2, 4, 1.5, 3
+    logits[5, [7, last]] = np.nan, -np.inf
+    third = random.permutation(vocabulary)[:vocabulary // 3]
+    seen = [np.array(ids) for ids in ([0], [columns], [], [columns - 2, last - 1], third, [last])]
+    settings = np.zeros((6, 5))
+    settings[:, 4] = 1.25, 2, 1, 4, 1.5, 3
     after = [penalized(*row) for row in zip(logits, seen, settings[:, 4])]
     values, ids = zip(*(best_of(row, columns) for row in after))
     arguments, blocks = operand_types(vocabulary), -(-vocabulary // columns)

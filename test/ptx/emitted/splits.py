@@ -71,7 +71,7 @@ func.func @decode(%w: {w_type} {{qvl.name = "w"}}, %o: {o_type} {{qvl.name = "o"
 
 
 def entries():
-    ragged = [((139, 140), (0, 1), (63, 64), (300, 301)), ((64, 65), (191, 192), (192, 193))]
+    ragged = [((139, 140), (0, 1), (63, 64), (300, 301)), ((64, 65), (191, 192), (192, 193)), ((39, 40), (103, 104), (231, 232))]
     yield splits("bf16", 1, 7, 32, "bf16", "bf16", 3, ragged)
     yield splits("f32_odd", 2, 3, 17, "f32", "f32", 3, ragged)
     # More splits than lanes, and runs of four of which the last one is not full; then single elements.
