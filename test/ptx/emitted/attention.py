@@ -149,7 +149,8 @@ PARTS = [((60, 70), (0, 1), (40, 64), (128, 131)), ((0, 19),), ((30, 35), (12, 1
 def entries():
     yield segments("mma", 1, 32, "bf16", SEGMENTS)
     yield segments("fma", 1, 32, "f32", SEGMENTS + NO_KEYS)
-    yield segments("fma_odd", 2, 17, "f32", SEGMENTS + NO_KEYS)  # heads in copies of one element
+    # Heads in copies of one element, four lines at a time.
+    yield segments("fma_odd", 2, 17, "f32", SEGMENTS + NO_KEYS + [((0, keys), 0) for keys in (15, *range(2, 128, 4))])
     yield cached("prefill_mma", "prefill", 2, 3, 32, "bf16", "bf16", PARTS)
     yield cached("prefill_fma", "prefill", 2, 3, 32, "f32", "f32", PARTS)
     yield cached("prefill_fma_mixed", "prefill", 1, 5, 16, "f32", "bf16", PARTS)

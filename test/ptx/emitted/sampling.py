@@ -70,43 +70,66 @@ func.func @decode({declared(arguments)}) -> (tensor<?x{blocks}xf32> {{qvl.name =
     return Entry(f"argmax_{name}", text, [Call(operands, expected)])
 
 
-def kept(row, top_k, dropped_share, min_p):
-    """The probabilities, relative to the largest, that settings leave of a row behind penalty and temperature; others are 0."""
+def border_among(order, count, row, logits):
+    """How many ids to drop instead of `count`, so that the search for the last of them among equal ones depends on a penalty: the id that
+    stays first has a further one in front of it in its unit, or is the first one behind a unit, of which the first id was seen and would
+    be equal without its penalty."""
+    def penalized_in(unit, value):
+        return unit % 2 and logits[4 * unit] == value and row[4 * unit] != value
+
+    equal = [c for c in range(1, len(order)) if row[order[c]] == row[order[count]] == row[order[c - 1]]]
+    units = {c: (order[c] // 4, order[c - 1] // 4) for c in equal}
+    inside = [c for c in equal if units[c][0] == units[c][1] and penalized_in(units[c][0], row[order[c]])]
+    behind = [c for c in equal if units[c][0] != units[c][1] and units[c][0] % 33 % 3 and penalized_in(units[c][0] - 1, row[order[c]])]
+    return inside[0], behind[0]
+
+
+def kept(row, top_k, dropped_share, min_p, border=lambda order, count: count):
+    """The probabilities, relative to the largest, that settings leave of a row behind penalty and temperature; others are 0. And the share
+    that is to be dropped, moved halfway between two running sums, those at `border`."""
     likely = np.exp(row.astype(np.float64) - row.max())
     if 0 < top_k < len(row):
         likely[row < np.sort(row)[-int(top_k)]] = 0
     if dropped_share > 0:
-        order = np.lexsort((np.arange(len(row)), row))
-        sums, limit = np.cumsum(likely[order]), float(np.float32(dropped_share)) * likely.sum()
-        assert np.abs(sums - limit).min() > MARGIN * likely.sum(), "the border of top-p is too close"
-        likely[order[:-1][sums[:-1] <= limit]] = 0
+        order, total = np.lexsort((np.arange(len(row)), row)), likely.sum()
+        sums = np.cumsum(likely[order])
+        count = border(order, np.searchsorted(sums, dropped_share * total))
+        dropped_share = (sums[count - 1] + sums[count]) / 2 / total
+        assert sums[count] - sums[count - 1] > 2 * MARGIN * total, "the border of top-p is too close"
+        likely[order[:count]] = 0
     assert min_p == 0 or np.abs(likely - min_p).min() > MARGIN, "the border of min-p is too close"
-    return np.where(likely < min_p, 0, likely)
+    return np.where(likely < min_p, 0, likely), dropped_share
 
 
-def draw_of(likely, number, part):
-    """A draw for the id with `number` among the kept ones, at a part of its share; and the id."""
-    ids = np.flatnonzero(likely)
-    id_ = ids[number]
-    place = (likely[:id_].sum() + part * likely[id_]) / likely.sum()
-    assert min(part, 1 - part) * likely[id_] > MARGIN * likely.sum(), "the draw is too close to a border"
-    return int(place * 2**DRAW_BITS), id_
+def draw_of(likely, place, part):
+    """A draw for an id at a part of its share, and the id: one not too small for MARGIN, from a place among the kept ones on and round. But
+    for the first place it lies, where there is one, in a unit of which the first id alone was seen, behind that."""
+    total, ids = likely.sum(), np.flatnonzero(likely)
+    large = [i for i in np.roll(ids, -int(place * (len(ids) - 1))) if min(part, 1 - part) * likely[i] > MARGIN * total]
+    id_ = next((i for i in large if place and i // 4 % 2 and i % 4), large[0])
+    return int((likely[:id_].sum() + part * likely[id_]) / total * 2**DRAW_BITS), id_
 
 
-# Temperature, top_k, dropped share, min_p, penalty; which of the kept ids is drawn, and where in its share.
-SAMPLED = [(1, 0, 0, 0, 1.25, -1, 0.9), (0.5, 0, 0, 0, 1, 0, 0.9), (2, 0, 0, 0, 1.5, 1001, 0.1), (1, 0, 0, 0, 1, 1002, 0.9),
-           (1, 1000, 0, 0, 1, 900, 0.1), (1, 40, 0, 0, 2, -1, 0.5), (1, 0, 0.3, 0, 1, 600, 0.1), (1, 0, 0.5, 0, 1.25, 1, 0.9),
-           (1, 0, 0, 0.3, 1, 500, 0.1), (0.75, 900, 0.25, 0.25, 1.5, 30, 0.1)]
+# Temperature, top_k, dropped share, min_p, penalty; and the step of the logits: with one, many are equal, at the borders as well.
+SETTINGS = [((1, 0, 0, 0, 1.25), 0), ((0.5, 0, 0, 0, 1), 0), ((2, 0, 0, 0, 1.5), 0), ((1, 1000, 0, 0, 1), 0), ((1, 40, 0, 0, 2), 0),
+            ((1, 0, 0.3, 0, 1), 0), ((1, 0, 0.75, 0, 1.25), 0), ((1, 0, 0, 0.3, 1), 0), ((0.75, 900, 0.25, 0.25, 1.5), 0), ((1, 40, 0, 0, 1), 1 / 8),
+            ((1, 0, 0.31, 0, 1), 1 / 8), ((1, 0, 0.71, 0, 1), 1 / 2), ((1, 0, 0.51, 0, 1.25), 1 / 4), ((1, 500, 0.27, 0, 1.5), 1 / 4)]
+AMONG_EQUAL = (1, 0, 0.8, 0, 1.5), 1
+# Where among the kept ids, and where in its share. What appears or is lost behind an id moves the draw up, in front of it down.
+DRAWS = [(0, 0.9), (0.5, 0.03), (0.5, 0.97), (0.97, 0.03)]
 
 
-def sampled_row(random, vocabulary, row, seen):
-    """Logits, settings, draw and id of one entry of SAMPLED."""
-    temperature, top_k, dropped_share, min_p, penalty, number, part = row
+def sampled_row(random, vocabulary, settings, step, seen, draw, number=None):
+    """Logits, settings, draw and id. The ends of a row weigh the most: they count for every setting. With a `number` the border of top-p is
+    that one of border_among()."""
+    temperature, top_k, dropped_share, min_p, penalty = settings
     logits = random.uniform(-1, 1, vocabulary).astype(np.float32)
-    values = penalized(logits, seen, penalty) / np.float32(temperature)
-    likely = kept(values, top_k, dropped_share, min_p)
-    draw, id_ = draw_of(likely, number % np.count_nonzero(likely), part)
-    return logits, (temperature, top_k, dropped_share, min_p, penalty), draw, id_
+    logits = np.round(logits / step).astype(np.float32) * np.float32(step) if step else logits
+    logits[[0, -1]] = 2.5
+    row = penalized(logits, seen, penalty) / np.float32(temperature)
+    borders = {} if number is None else {"border": lambda order, count: border_among(order, count, row, logits)[number]}
+    likely, dropped_share = kept(row, top_k, dropped_share, min_p, **borders)
+    return logits, (temperature, top_k, dropped_share, min_p, penalty), *draw_of(likely, *draw)
 
 
 def greedy_rows(random, vocabulary):
@@ -117,10 +140,19 @@ def greedy_rows(random, vocabulary):
         yield logits, (temperature, 0, 0, 0, 1), 0, NO_ID if np.isnan(value) else place
 
 
+def seen_ids(random, vocabulary):
+    """A third of the ids. Of every second unit of four it is the first one alone."""
+    some, ids = random.permutation(vocabulary)[:vocabulary // 3], np.arange(vocabulary)
+    return np.flatnonzero(np.where(ids // 4 % 2, ids % 4 == 0, np.isin(ids, some)))
+
+
 def sample(name, vocabulary, columns):
     random = np.random.default_rng(vocabulary)
-    seen = random.permutation(vocabulary)[:vocabulary // 3]
-    rows = [*(sampled_row(random, vocabulary, row, seen) for row in SAMPLED), *greedy_rows(random, vocabulary)]
+    seen = seen_ids(random, vocabulary)
+    # The last row is one that goes through its logits: behind them lies no other row.
+    rows = list(greedy_rows(random, vocabulary))
+    rows += [sampled_row(random, vocabulary, *settings, seen, draw) for settings in SETTINGS for draw in DRAWS]
+    rows += [sampled_row(random, vocabulary, *AMONG_EQUAL, seen, draw, number) for number in range(2) for draw in DRAWS]
     logits, settings, draws, ids = (np.array(part) for part in zip(*rows))
     values, best = zip(*(best_of(penalized(row, seen, penalty), columns) for row, penalty in zip(logits, settings[:, 4])))
     operands = {"l": logits, "s": np.array([words(seen, vocabulary)] * len(rows)), "p": settings, "d": draws,
