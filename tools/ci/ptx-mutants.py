@@ -51,7 +51,7 @@ EMITTED = PTX / "emitted"
 MODES = ("late", "early")
 SEEDS = (1, 2, 3)  # of the other orders
 ASYNCHRONOUS = re.compile(r"cp\.async|cp\.reduce|mbarrier|wgmma|barrier\.cluster")
-EXTRA_INSTRUCTIONS = 10000
+EXTRA_INSTRUCTIONS = 100000  # of a mutant that only works more than a small origin
 
 
 class Trial(NamedTuple):
