@@ -75,7 +75,8 @@ def check_list():
     """A list says for which texts it is: a text that changed, came or went fails, unless another LLVM wrote it."""
     listed, now = Stamps("22.1", {"a": "1", "b": "2", "c": "3"}), Stamps("22.1", {"a": "1", "b": "4", "d": "5"})
     changed = listed.changed(now)
-    reasons = {"k:7 | bound + 1 | setp.lt.s64 %p1, %rd5, 64;": "equivalent: x", "k:9 | bound + 1 | setp.lt.s64 %p1, %rd5, 32;": "equivalent: y"}
+    reasons = {"k:7 | bound + 1 | setp.lt.s64 %p1, %rd5, 64;": "equivalent: x",
+               "k:9 | bound + 1 | setp.lt.s64 %p1, %rd5, 32;": "equivalent: y"}
     former = former_reasons("k:12 | bound + 1 | setp.lt.s64 %p3, %rd17, 64;", reasons)
     with contextlib.redirect_stdout(io.StringIO()):
         counts = report_changed(changed, listed, now), report_changed(changed, listed, Stamps("22.2", now.texts))

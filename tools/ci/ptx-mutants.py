@@ -17,7 +17,7 @@ The list of emitted kernels names the texts that it is for, and the LLVM that wr
 on the machine. A kernel that has another text since fails, and is not tried; where LLVM is another one, such kernels are SKIPPED. To
 renew the list for it:
 
-    ptx-mutants.py BUILD_DIR --emitted --only=KERNEL   prints its undetected mutants, with the reasons that such mutants of its former text had
+    ptx-mutants.py BUILD_DIR --emitted --only=KERNEL   prints its undetected mutants, with reasons of such mutants of its former text
     (edit test/ptx/mutants/emitted-undetected.txt)
     ptx-mutants.py BUILD_DIR --emitted --table         tries all again, and writes the table and what texts the list is for
 

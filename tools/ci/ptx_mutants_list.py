@@ -71,7 +71,7 @@ def report_changed(changed, stamps, now):
     same = stamps.llvm == now.llvm
     for name in sorted(changed):
         if same:
-            print(f"FAILED {name}: the list of undetected mutants is for another text of it, see `ptx-mutants.py --help` for how to renew it")
+            print(f"FAILED {name}: the list of undetected mutants is for another text of it; `ptx-mutants.py --help` says how to renew it")
         else:
             print(f"SKIPPED {name}: the list of undetected mutants is for what LLVM {stamps.llvm} writes, this is {now.llvm}")
     return (len(changed), 0) if same else (0, len(changed))

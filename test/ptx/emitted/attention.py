@@ -121,7 +121,8 @@ def cached_operands(kv_heads, group, head_dim, element, cache_element, parts, pa
 
 def cached_call(program, kv_heads, group, head_dim, element, cache_element, parts, page):
     operands, rows = cached_operands(kv_heads, group, head_dim, element, cache_element, parts, page)
-    want = [[attend(row.query[h:h + 1], row.keys[:, h // group], row.values[:, h // group])[0] for h in range(kv_heads * group)] for row in rows]
+    want = [[attend(row.query[h:h + 1], row.keys[:, h // group], row.values[:, h // group])[0] for h in range(kv_heads * group)]
+            for row in rows]
     narrow = element == cache_element == "bf16" and program == "prefill"
     return Call(operands, {"alloc0": Expected(np.array(want), **tolerance(head_dim, narrow, element == "bf16"))})
 
@@ -135,11 +136,12 @@ def cached(name, program, kv_heads, group, head_dim, element, cache_element, cal
     return Entry(f"cached_{name}", text, made)
 
 
-# Bounds of segments and rows behind them: tiles of several segments; keys that end in each part of a tile, of the first one and of a further
-# one; a single key, and a single one in a further tile; tiles that a row has alone, and whole tiles without keys.
+# Bounds of segments and rows behind them: tiles of several segments; keys that end in each part of a tile, of the first one and of a
+# further one; a single key, and a single one in a further tile; segments that begin or end beside a tile; rows without keys.
 SEGMENTS = [((0, 0, 16, 17, 81, 150, 150), 0), ((0, 68, 73), 0), ((0, 92), 0), ((0, 11, 39, 119), 0), ((0, 150), 0), ((0, 180), 0),
             *(((0, keys), 0) for keys in (1, 9, 25, 41, 57, 65, 105)), ((0, 1, 66), 0), ((0, 63, 130), 0), ((0, 30), 10), ((0, 9, 30), 100)]
-# A tile without keys. Not for tensor cores: nothing orders their reading of the queries and the stores of the result to the same place there.
+# A tile without keys, which the runtime refuses. Not for tensor cores: nothing orders their reading of the queries and the stores of the
+# result to the same place there (lib/PtxSim/Rationale.md).
 NO_KEYS = [((0, 0), 5)]
 # The same of tokens of sequences; a sequence without rows between others.
 PARTS = [((60, 70), (0, 1), (40, 64), (128, 131)), ((0, 19),), ((30, 35), (12, 12), (0, 43)), ((64, 65),), ((150, 171),),

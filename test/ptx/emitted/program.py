@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cases import Buffer, Case, Expected, TensorMap, to_bf16
+from cases import Buffer, Case, Expected, to_bf16
+from wide import WideForm, tensor_map
 
 PASSES = ["--qvl-assign-encodings", "--qvl-outline-kernels=target=cuda", "--canonicalize", "--cse"]
 DTYPES = {"f32": np.float32, "bf16": np.uint16, "i32": np.int32, "i64": np.int64}
@@ -162,35 +163,6 @@ class Program:
         shape = tuple(next(dynamic) if size == "?" else int(size) for size in sizes)
         array = np.full(math.prod(shape) * np.dtype(DTYPES[element]).itemsize, UNWRITTEN, np.uint8).view(DTYPES[element])
         return Memory(f"alloc{next(self.allocated)}", array, shape)
-
-
-# --- wide forms -----------------------------------------------------------------------------------------------------------
-
-
-class WideForm(NamedTuple):
-    """The second function of a projection, which takes tensor maps behind its scalars."""
-    symbol: str
-    shared: int
-    maps: list  # texts
-
-    @staticmethod
-    def of(kernel, text):
-        symbol, shared, maps = re.search(rf'kernel = @{kernel}, symbol = "(\w+)".*shared = (\d+), maps = (.*)', text).groups()
-        return WideForm(symbol, int(shared), re.findall(r"#qvlx\.tensor_map<(.*?)>", maps))
-
-
-def tensor_map(text, launch):
-    """The map that a runtime makes of a launch: a size of 0 is that of a scalar."""
-    def field(name):
-        return re.search(rf"{name} = \[?([^\]=]*?)\]?(?:, \w+ =|$)", text).group(1)
-
-    def numbers(name):
-        return tuple(map(int, field(name).split(", ")))
-
-    dims = tuple(size or launch.scalars[int(field("scalar"))] for size in numbers("sizes"))
-    array = launch.buffers[int(field("buffer"))].array
-    strides = tuple(itertools.accumulate((array.dtype.itemsize, *dims[:-1]), lambda x, y: x * y))[1:]
-    return TensorMap(array, field("element"), dims, strides, numbers("box"), field("swizzle"))
 
 
 # --- cases ----------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from cases import Expected
 from program import Call, Entry
 
 SEEN_BITS, DRAW_BITS, NO_ID = 32, 53, -1
+UNIT = 4  # columns that a thread reads at once
+WARP_UNITS, CHUNK = 33, 3  # of the row of units: what a warp has of it, and what it has of that in the second step of a search
 MARGIN = 2.0**-18  # of a probability; the device's errors are below 2^-19 (test/conformance/gpu_kernels/SamplingTest.cpp)
 
 
@@ -71,16 +73,20 @@ func.func @decode({declared(arguments)}) -> (tensor<?x{blocks}xf32> {{qvl.name =
 
 
 def border_among(order, count, row, logits):
-    """How many ids to drop instead of `count`, so that the search for the last of them among equal ones depends on a penalty: the id that
-    stays first has a further one in front of it in its unit, or is the first one behind a unit, of which the first id was seen and would
-    be equal without its penalty."""
-    def penalized_in(unit, value):
-        return unit % 2 and logits[4 * unit] == value and row[4 * unit] != value
+    """How many ids to drop instead of `count`, so that the search for the first of equal ones that stays depends on a penalty: in front of
+    it lies a unit whose first id was seen and would be equal without its penalty. The two numbers are for an id in that unit with another
+    equal one between, and for one in the next unit of the chunk."""
+    def is_penalized(unit, value):
+        return unit % 2 and logits[UNIT * unit] == value and row[UNIT * unit] != value
 
     equal = [c for c in range(1, len(order)) if row[order[c]] == row[order[count]] == row[order[c - 1]]]
-    units = {c: (order[c] // 4, order[c - 1] // 4) for c in equal}
-    inside = [c for c in equal if units[c][0] == units[c][1] and penalized_in(units[c][0], row[order[c]])]
-    behind = [c for c in equal if units[c][0] != units[c][1] and units[c][0] % 33 % 3 and penalized_in(units[c][0] - 1, row[order[c]])]
+    inside, behind = [], []
+    for c in equal:
+        unit, before = order[c] // UNIT, order[c - 1] // UNIT
+        if unit == before and is_penalized(unit, row[order[c]]):
+            inside.append(c)
+        if unit != before and unit % WARP_UNITS % CHUNK and is_penalized(unit - 1, row[order[c]]):
+            behind.append(c)
     return inside[0], behind[0]
 
 
@@ -106,14 +112,14 @@ def draw_of(likely, place, part):
     for the first place it lies, where there is one, in a unit of which the first id alone was seen, behind that."""
     total, ids = likely.sum(), np.flatnonzero(likely)
     large = [i for i in np.roll(ids, -int(place * (len(ids) - 1))) if min(part, 1 - part) * likely[i] > MARGIN * total]
-    id_ = next((i for i in large if place and i // 4 % 2 and i % 4), large[0])
+    id_ = next((i for i in large if place and i // UNIT % 2 and i % UNIT), large[0])
     return int((likely[:id_].sum() + part * likely[id_]) / total * 2**DRAW_BITS), id_
 
 
 # Temperature, top_k, dropped share, min_p, penalty; and the step of the logits: with one, many are equal, at the borders as well.
 SETTINGS = [((1, 0, 0, 0, 1.25), 0), ((0.5, 0, 0, 0, 1), 0), ((2, 0, 0, 0, 1.5), 0), ((1, 1000, 0, 0, 1), 0), ((1, 40, 0, 0, 2), 0),
-            ((1, 0, 0.3, 0, 1), 0), ((1, 0, 0.75, 0, 1.25), 0), ((1, 0, 0, 0.3, 1), 0), ((0.75, 900, 0.25, 0.25, 1.5), 0), ((1, 40, 0, 0, 1), 1 / 8),
-            ((1, 0, 0.31, 0, 1), 1 / 8), ((1, 0, 0.71, 0, 1), 1 / 2), ((1, 0, 0.51, 0, 1.25), 1 / 4), ((1, 500, 0.27, 0, 1.5), 1 / 4)]
+            ((1, 0, 0.3, 0, 1), 0), ((1, 0, 0.75, 0, 1.25), 0), ((1, 0, 0, 0.3, 1), 0), ((0.75, 900, 0.25, 0.25, 1.5), 0),
+            ((1, 40, 0, 0, 1), 1 / 8), ((1, 0, 0.31, 0, 1), 1 / 8), ((1, 0, 0.71, 0, 1), 1 / 2), ((1, 0, 0.51, 0, 1.25), 1 / 4), ((1, 500, 0.27, 0, 1.5), 1 / 4)]
 AMONG_EQUAL = (1, 0, 0.8, 0, 1.5), 1
 # Where among the kept ids, and where in its share. What appears or is lost behind an id moves the draw up, in front of it down.
 DRAWS = [(0, 0.9), (0.5, 0.03), (0.5, 0.97), (0.97, 0.03)]
@@ -141,9 +147,9 @@ def greedy_rows(random, vocabulary):
 
 
 def seen_ids(random, vocabulary):
-    """A third of the ids. Of every second unit of four it is the first one alone."""
+    """A third of the ids. Of every second unit it is the first one alone."""
     some, ids = random.permutation(vocabulary)[:vocabulary // 3], np.arange(vocabulary)
-    return np.flatnonzero(np.where(ids // 4 % 2, ids % 4 == 0, np.isin(ids, some)))
+    return np.flatnonzero(np.where(ids // UNIT % 2, ids % UNIT == 0, np.isin(ids, some)))
 
 
 def sample(name, vocabulary, columns):

@@ -36,7 +36,7 @@ def splits_call(kv_heads, group, head_dim, element, cache_element, splits, parts
     weights, outputs = zip(*(splits_of_row(row, splits, group) for row in rows))
     # Sums are not divided yet: errors are those of attention times the sum of powers.
     absolute = tolerance(head_dim, False, False)["absolute"] * max(w[..., 1].max() for w in weights)
-    return Call(operands, {"alloc0": Expected(np.array(weights), absolute=absolute), "alloc1": Expected(np.array(outputs), absolute=absolute)})
+    return Call(operands, {f"alloc{k}": Expected(np.array(part), absolute=absolute) for k, part in enumerate((weights, outputs))})
 
 
 def splits(name, kv_heads, group, head_dim, element, cache_element, count, calls):
@@ -50,7 +50,8 @@ def splits(name, kv_heads, group, head_dim, element, cache_element, count, calls
 def merge(name, rows, count, heads, head_dim, element):
     """Weights and outputs as splits leave them: the last ones of a row have no keys."""
     random = np.random.default_rng(head_dim)
-    weights = np.stack([random.uniform(-3, 3, (rows, count, heads)), random.uniform(1, 4, (rows, count, heads))], axis=-1).astype(np.float32)
+    maxima, sums = random.uniform(-3, 3, (rows, count, heads)), random.uniform(1, 4, (rows, count, heads))
+    weights = np.stack([maxima, sums], axis=-1).astype(np.float32)
     outputs = (weights[..., 1:] * random.uniform(-1, 1, (rows, count, heads, head_dim))).astype(np.float32)
     for row, filled in zip(range(rows), [count, 1, count - 1]):
         weights[row, filled:], outputs[row, filled:] = (-np.inf, 0), np.nan
