@@ -133,6 +133,36 @@ qvl.parameter @w : {w_type}
     return Entry(f"linear_{name}", text, [call(*item) for item in enumerate(rows)])
 
 
+def scattered(name, rows, columns, depth, element, group, program="prefill"):
+    """x W^T + bias, whose rows are written through a permutation of groups."""
+    def call(number, rows):
+        random = np.random.default_rng(rows * depth + 3)
+        x, w, b = whole(random, rows, depth), whole(random, columns, depth), whole(random, columns)
+        if number % 2:
+            x, w = poisoned(x, w)
+        index, want = random.permutation(rows // group), np.empty((rows, columns))
+        want[groups_of(index, group)] = x @ w.T + b
+        return Call({"x": x, "w": w, "b": b, "i": index}, {"alloc0": Expected(want, relative=EXACT)})
+
+    x_type, y_type, w_type = f"tensor<?x{depth}x{element}>", f"tensor<?x{columns}x{element}>", f"tensor<{columns}x{depth}x{element}>"
+    text = f"""
+func.func @{program}(%x: {x_type} {{qvl.name = "x"}}, %i: tensor<?xi32> {{qvl.name = "i"}}) -> ({y_type} {{qvl.name = "y"}}) {{
+  %w = qvl.load @w : {w_type}
+  %b = qvl.load @b : tensor<{columns}xf32>
+  %y = qvl.fused_linear %x, (%w) with(%b) store(%i group {group} : tensor<?xi32>)
+      : {x_type}, ({w_type}) with(tensor<{columns}xf32>) -> {y_type} {{
+  ^bb0(%sum: f32, %bias: f32):
+    %0 = arith.addf %sum, %bias : f32
+    qvl.yield %0 : f32
+  }}
+  return %y : {y_type}
+}}
+qvl.parameter @w : {w_type}
+qvl.parameter @b : tensor<{columns}xf32>
+"""
+    return Entry(f"scattered_{name}", text, [call(*item) for item in enumerate(rows)])
+
+
 def gated(name, rows, columns, depth, element, program="prefill", weight=None):
     """silu(x G^T) * (x U^T), the weights in one parameter whose panels hold them in turns."""
     def call(number, rows):
@@ -164,6 +194,10 @@ def entries():
     yield biased("few_mma_odd", FEW, 33, 591, "bf16", program="decode")
     yield biased("few_fma", FEW, 40, 300, "f32", program="decode")
     yield biased("few_fma_odd", FEW, 33, 301, "f32", program="decode", weight="bf16")
+    yield scattered("mma", TILE, 40, 168, "bf16", group=4)
+    yield scattered("fma", FMA_TILE, 40, 100, "f32", group=2)
+    yield scattered("few_mma", FEW, 40, 592, "bf16", group=1, program="decode")
+    yield scattered("few_fma", FEW, 40, 300, "f32", group=1, program="decode")
     yield gated("mma", odd_tile, 40, 168, "bf16")
     yield gated("fma", [rows - 3 for rows in FMA_TILE], 40, 100, "f32")
     yield gated("few_mma", FEW, 40, 592, "bf16", program="decode")
