@@ -1,13 +1,14 @@
 // Projections over weight panels: x·Wᵀ with a register tile of rows times output columns.
 //
-// Every accumulator is one chain of fused multiply-adds over ascending k that starts at zero; the
+// Every accumulator is one chain of multiply-adds over ascending k that starts at zero; the
 // epilogue works on finished chains, element by element. All forms of the tile (many rows down to
 // one) emit the same chain, so a row's result does not depend on its neighbours (contract C10). Two
 // weights lie in turns in the same panels, so that a tile reads them like one; their accumulators
 // come apart in front of the epilogue.
 //
-// Rows of bf16 are widened into scratch memory once per tile of the grid, for all its panels; the
-// register tiles read f32 in any case.
+// Where the target multiplies pairs of bf16 and both operands are bf16, a link of the chain is the
+// two products of a pair. Otherwise the register tiles read f32: rows of bf16 are widened into
+// scratch memory once per tile of the grid, for all its panels.
 
 #include "Loops.h"
 #include "Projection.h"
@@ -28,7 +29,8 @@ public:
   LinearEmitter(KernelFrame &frame, const Projection &projection, const TileTarget &target)
       : frame(frame), b(frame.builder()), target(target), projection(projection),
         panel(projection.panel), lineElements(panel.getN() * panel.getKGroup()),
-        weightCount(panel.getInterleave() > 0 ? 2 : 1) {}
+        weightCount(panel.getInterleave() > 0 ? 2 : 1),
+        inPairs(target.multipliesBf16Pairs() && multipliesBf16(projection.inputElement, panel)) {}
 
   void emit();
 
@@ -52,6 +54,9 @@ private:
   SmallVector<Value> sumOverDepth(TileForm form, const TileRows &rows, const Columns &tile);
   void addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line, int64_t steps,
                MutableArrayRef<Value> sums);
+  void addPairLine(TileForm form, const TileRows &inputs, const Columns &tile, Value lineOffset,
+                   int64_t steps, MutableArrayRef<Value> sums);
+  Value inputPair(Value pointer, int64_t steps);
   void storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums);
   SmallVector<Value> separateWeights(ArrayRef<Value> sums);
 
@@ -61,6 +66,7 @@ private:
   const Projection &projection;
   PanelAttr panel;
   int64_t lineElements, weightCount;
+  bool inPairs;       // products of pairs of bf16
   Value widened;      // rows of the tile in f32 [rows][depth] when the input is bf16
   Value firstTileRow; // of the tile of the grid
 };
@@ -70,7 +76,7 @@ void LinearEmitter::emit() {
     Value firstPanel = product(b, columnTile, kPanelsPerTile);
     Value panelsLeft = difference(b, constantIndex(b, panels()), firstPanel);
     Value panelCount = minimum(b, panelsLeft, constantIndex(b, kPanelsPerTile));
-    if (projection.inputElement.isBF16())
+    if (projection.inputElement.isBF16() && !inPairs)
       widenRows(rowBegin, rowEnd);
     Value row = rowBegin;
     for (TileForm form : target.linearForms()) {
@@ -106,14 +112,14 @@ void LinearEmitter::widenRows(Value rowBegin, Value rowEnd) {
   });
 }
 
-/// The rows [row, row + rows) of the input in f32.
+/// The rows [row, row + rows) of the input: pairs of bf16, or f32.
 TileRows LinearEmitter::inputRows(Value row, int64_t rows) {
   Value start = constantIndex(b, 0);
   if (widened)
     return TileRows(b, {}, b.getF32Type(), widened, projection.depth,
                     difference(b, row, firstTileRow), rows, start);
-  return TileRows(b, projection.load, b.getF32Type(), projection.input, projection.depth, row, rows,
-                  start);
+  return TileRows(b, projection.load, projection.inputElement, projection.input, projection.depth,
+                  row, rows, start);
 }
 
 /// Rows [rowBegin, rowEnd), a multiple of the form's rows, times the panels of the tile. A form of
@@ -203,13 +209,15 @@ SmallVector<Value> LinearEmitter::sumOverDepth(TileForm form, const TileRows &ro
 void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line,
                             int64_t steps, MutableArrayRef<Value> sums) {
   int64_t group = panel.getKGroup(), vectors = form.vectors;
-  SmallVector<SmallVector<Value>> weights;
   Value lineOffset = product(b, line, lineElements);
+  TileRows inputs = rows.advanced(b, product(b, line, group));
+  if (inPairs)
+    return addPairLine(form, inputs, tile, lineOffset, steps, sums);
+  SmallVector<SmallVector<Value>> weights;
   for (Value panelLines : tile.lines)
     weights.push_back(
         target.loadPanelLine(b, elementPointer(b, panel.getElement(), panelLines, lineOffset),
                              tile.vectorsPerPanel, group));
-  TileRows inputs = rows.advanced(b, product(b, line, group));
   for (int64_t step = 0; step < steps; ++step) {
     for (int64_t row = 0; row < form.rows; ++row) {
       Value x = load(b, b.getF32Type(), inputs.pointer(b, row, step));
@@ -222,6 +230,39 @@ void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &
       }
     }
   }
+}
+
+/// The same by products of pairs. Behind an odd depth the second element of the pair is zero, like
+/// the padding of the weights.
+void LinearEmitter::addPairLine(TileForm form, const TileRows &inputs, const Columns &tile,
+                                Value lineOffset, int64_t steps, MutableArrayRef<Value> sums) {
+  int64_t pairElements = 2 * target.lanes();
+  auto pairs = VectorType::get({pairElements}, b.getBF16Type());
+  SmallVector<Value> weights;
+  for (Value panelLines : tile.lines)
+    for (int64_t v = 0; v < tile.vectorsPerPanel; ++v) {
+      Value lineStart = elementPointer(b, panel.getElement(), panelLines, lineOffset);
+      weights.push_back(
+          load(b, pairs, elementPointer(b, panel.getElement(), lineStart, v * pairElements)));
+    }
+  auto words = VectorType::get({target.lanes()}, b.getI32Type());
+  for (int64_t row = 0; row < form.rows; ++row) {
+    Value pair = inputPair(inputs.pointer(b, row, 0), steps);
+    Value everywhere =
+        vector::BitCastOp::create(b, pairs, vector::BroadcastOp::create(b, words, pair));
+    for (int64_t v = 0; v < form.vectors; ++v) {
+      Value &chain = sums[row * form.vectors + v];
+      chain = target.addPairProducts(b, everywhere, weights[v], chain);
+    }
+  }
+}
+
+/// A pair of bf16, or a single one and zero, in 32 bits. A row of odd depth starts at any element.
+Value LinearEmitter::inputPair(Value pointer, int64_t steps) {
+  constexpr int64_t alignment = 2;
+  if (steps == 2)
+    return load(b, b.getI32Type(), pointer, alignment);
+  return arith::ExtUIOp::create(b, b.getI32Type(), load(b, b.getI16Type(), pointer, alignment));
 }
 
 /// The epilogue on finished sums: for each of the form's vectors of result columns, one of each

@@ -21,10 +21,20 @@ LogicalResult emitKernel(func::FuncOp kernel, const TileTarget &target) {
       .Default([&](Operation *) { return emitRowKernel(kernel); });
 }
 
+std::unique_ptr<TileTarget> createTarget(const X86FeatureSet &features) {
+  if (features.bf16Products)
+    return createAvx512Bf16Target();
+  return features.avx512 ? createAvx512Target() : createAvx2Target();
+}
+
 } // namespace
 
+bool hasOwnCode(func::FuncOp kernel, const X86FeatureSet &features) {
+  return features.isLevel() || (features.bf16Products && multipliesBf16(kernel));
+}
+
 LogicalResult emitKernels(ModuleOp module, const X86FeatureSet &features) {
-  auto target = features.avx512 ? createAvx512Target() : createAvx2Target();
+  std::unique_ptr<TileTarget> target = createTarget(features);
   for (func::FuncOp kernel : llvm::to_vector(module.getOps<func::FuncOp>()))
     if (failed(emitKernel(kernel, *target)))
       return failure();
