@@ -41,6 +41,14 @@ private:
     int64_t vectorsPerPanel;
   };
 
+  /// The result of a tile and the operands of its epilogue in memory, in rows of `form`.
+  struct Output {
+    TileForm form; // of the result: two weights share its columns
+    Value firstColumn;
+    TileRows result;
+    SmallVector<TileRows> operands; // a vector is a matrix of one row
+  };
+
   int64_t panels() const {
     return llvm::divideCeil(weightCount * projection.columns, panel.getN());
   }
@@ -57,7 +65,10 @@ private:
   void addPairLine(TileForm form, const TileRows &inputs, const Columns &tile, Value lineOffset,
                    int64_t steps, MutableArrayRef<Value> sums);
   Value inputPair(Value pointer, int64_t steps);
-  void storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums);
+  Output tileOutput(TileForm form, Value row, Value firstColumn);
+  void prefetchOperands(const Output &tile);
+  void prefetchRows(const TileRows &rows, Type element, TileForm form);
+  void storeTile(const Output &tile, ArrayRef<Value> sums);
   SmallVector<Value> separateWeights(ArrayRef<Value> sums);
 
   KernelFrame &frame;
@@ -147,12 +158,12 @@ void LinearEmitter::emitColumns(TileForm form, Value firstColumn, Value lastColu
 }
 
 void LinearEmitter::emitTile(TileForm form, Value row, Value firstColumn) {
+  Output output = tileOutput({form.rows, form.vectors / weightCount}, row,
+                             quotient(b, firstColumn, weightCount));
+  prefetchOperands(output);
   SmallVector<Value> sums =
       sumOverDepth(form, inputRows(row, form.rows), tileColumns(form, firstColumn));
-  if (weightCount == 1)
-    return storeTile(form, row, firstColumn, sums);
-  TileForm halved{form.rows, form.vectors / 2};
-  storeTile(halved, row, quotient(b, firstColumn, 2), separateWeights(sums));
+  storeTile(output, weightCount == 1 ? sums : separateWeights(sums));
 }
 
 /// The accumulators of two weights, which take turns in blocks of lanes, as pairs of vectors: the
@@ -265,21 +276,45 @@ Value LinearEmitter::inputPair(Value pointer, int64_t steps) {
   return arith::ExtUIOp::create(b, b.getI32Type(), load(b, b.getI16Type(), pointer, alignment));
 }
 
+LinearEmitter::Output LinearEmitter::tileOutput(TileForm form, Value row, Value firstColumn) {
+  auto tileRows = [&](const RowMap &map, Type element, Value memory) {
+    return TileRows(b, map, element, memory, projection.columns, row, form.rows, firstColumn);
+  };
+  Output tile{form,
+              firstColumn,
+              tileRows(projection.store, projection.resultElement, projection.result),
+              {}};
+  for (const EpilogueOperand &operand : projection.operands)
+    tile.operands.push_back(operand.perElement ? tileRows({}, operand.element, operand.memory)
+                                               : TileRows(b, {}, operand.element, operand.memory,
+                                                          projection.columns, constantIndex(b, 0),
+                                                          1, firstColumn));
+  return tile;
+}
+
+/// The sums of a tile take longer than memory: what the epilogue reads is fetched meanwhile. Rows
+/// lie far apart, so the processor would not see them coming.
+void LinearEmitter::prefetchOperands(const Output &tile) {
+  for (auto [operand, rows] : llvm::zip(projection.operands, tile.operands))
+    if (operand.perElement)
+      prefetchRows(rows, operand.element, tile.form);
+}
+
+void LinearEmitter::prefetchRows(const TileRows &rows, Type element, TileForm form) {
+  constexpr int64_t lineBytes = 64;
+  constexpr uint32_t read = 0, keepInAllCaches = 3, data = 1;
+  int64_t perLine = lineBytes * 8 / element.getIntOrFloatBitWidth();
+  for (int64_t row = 0; row < form.rows; ++row)
+    for (int64_t column = 0; column < form.vectors * target.lanes(); column += perLine)
+      LLVM::Prefetch::create(b, rows.pointer(b, row, column), read, keepInAllCaches, data);
+}
+
 /// The epilogue on finished sums: for each of the form's vectors of result columns, one of each
 /// weight. Operands per column are loaded once for all rows.
-void LinearEmitter::storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums) {
+void LinearEmitter::storeTile(const Output &tile, ArrayRef<Value> sums) {
+  const auto &[form, firstColumn, resultRows, operandRows] = tile;
   int64_t columns = projection.columns;
   VectorType type = target.vectorType(b.getContext());
-  auto tileRows = [&](const RowMap &map, Type element, Value memory) {
-    return TileRows(b, map, element, memory, columns, row, form.rows, firstColumn);
-  };
-  TileRows resultRows = tileRows(projection.store, projection.resultElement, projection.result);
-  SmallVector<TileRows> operandRows; // a vector is a matrix of one row
-  for (const EpilogueOperand &operand : projection.operands)
-    operandRows.push_back(operand.perElement
-                              ? tileRows({}, operand.element, operand.memory)
-                              : TileRows(b, {}, operand.element, operand.memory, columns,
-                                         constantIndex(b, 0), 1, firstColumn));
   bool partial = weightCount * columns % panel.getN() != 0;
   Value columnsLeft = difference(b, constantIndex(b, columns), firstColumn);
   for (int64_t v = 0; v < form.vectors; ++v) {
