@@ -84,7 +84,7 @@ def CodegenX86Pass : Pass<"qvl-codegen-x86", "::mlir::ModuleOp"> {
   let description = [{
     Compiles the function in every `qvlx.kernel` for each feature set and adds one `qvlx.object` per feature set; the kernels keep their
     signature and lose their body. The object of a level (`v3`, `v4`) holds every kernel. That of an extension (`v4+bf16`) holds those
-    whose code differs, beside an object of its level: projections of bf16 activations by bf16 weights. Without any there is none.
+    whose code differs, beside an object of its level: projections of bf16 rows by bf16 weights, attention in bf16. Without any there is none.
 
     ```mlir
     // before

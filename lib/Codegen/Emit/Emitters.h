@@ -10,9 +10,6 @@ namespace mlir::qvl {
 
 LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target);
 LogicalResult emitFusedLinearKernel(func::FuncOp kernel, const TileTarget &target);
-/// Whether a kernel function is a projection of bf16 activations by bf16 weights, whose code
-/// differs where the target multiplies pairs of them.
-bool multipliesBf16(func::FuncOp kernel);
 LogicalResult emitAttentionKernel(func::FuncOp kernel, const TileTarget &target);
 LogicalResult emitCachedAttentionKernel(func::FuncOp kernel, const TileTarget &target);
 

@@ -5,7 +5,6 @@
 #include "Projection.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::qvl {
 namespace {
@@ -124,17 +123,6 @@ Projection projectionOf(func::FuncOp kernel, const KernelOperands &operands) {
   if (auto fused = dyn_cast<FusedLinearOp>(op))
     return fusedProjection(fused, operands);
   return linearProjection(cast<LinearOp>(op), operands);
-}
-
-bool multipliesBf16(func::FuncOp kernel) {
-  auto areBf16 = [](Value input, Value weight) {
-    auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weight));
-    return panel && multipliesBf16(getElementTypeOrSelf(input), panel);
-  };
-  return llvm::TypeSwitch<Operation *, bool>(kernelOp(kernel))
-      .Case<LinearOp, FusedLinearOp>(
-          [&](auto op) { return areBf16(op.getInput(), op.getWeight()); })
-      .Default(false);
 }
 
 LogicalResult emitLinearKernel(func::FuncOp kernel, const TileTarget &target) {

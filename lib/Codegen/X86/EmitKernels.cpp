@@ -1,4 +1,6 @@
+#include "../Emit/AttentionTiles.h"
 #include "../Emit/Emitters.h"
+#include "../Emit/Projection.h"
 #include "KernelLowering.h"
 #include "dialects/qvl/IR/Qvl.h"
 #include "qvl/Codegen/RowKernels.h"
@@ -25,6 +27,19 @@ std::unique_ptr<TileTarget> createTarget(const X86FeatureSet &features) {
   if (features.bf16Products)
     return createAvx512Bf16Target();
   return features.avx512 ? createAvx512Target() : createAvx2Target();
+}
+
+/// Whether the code differs where the target has products of pairs of bf16.
+bool multipliesBf16(func::FuncOp kernel) {
+  auto areBf16 = [](Value input, Value weight) {
+    auto panel = dyn_cast_or_null<PanelAttr>(encodingOf(weight));
+    return panel && multipliesBf16(getElementTypeOrSelf(input), panel);
+  };
+  return llvm::TypeSwitch<Operation *, bool>(kernelOp(kernel))
+      .Case<LinearOp, FusedLinearOp>(
+          [&](auto op) { return areBf16(op.getInput(), op.getWeight()); })
+      .Case([](AttentionOp op) { return attendsInPairs(op); })
+      .Default(false);
 }
 
 } // namespace
