@@ -170,8 +170,8 @@ Value OnlineSoftmax::storeProbabilities(const KeptScores &kept, Value maxima) {
 /// Stores a vector in the place of the scores. In pairs they take the first half of it, so vectors
 /// in ascending order replace scores that are used already.
 void OnlineSoftmax::storeProbability(const KeptScores &kept, Value key, Value probability) {
-  Type element = inPairs ? Type(b.getBF16Type()) : b.getF32Type();
-  storeFloats(b, probability, element, elementPointer(b, element, kept.scores, key));
+  Value pointer = elementPointer(b, probabilityType(), kept.scores, key);
+  storeFloats(b, probability, probabilityType(), pointer);
 }
 
 /// Turns the kept scores of a row into probabilities, and brings the sum and the weighted sum of
@@ -213,65 +213,66 @@ void OnlineSoftmax::rescale(Value row, Value decay, Value total) {
 /// Adds probability times value for some vectors of the head: one chain over ascending keys each.
 void OnlineSoftmax::emitValues(const QueryRows &rows, const ValueRows &block, int64_t firstVector,
                                int64_t vectors) {
-  Type f32 = b.getF32Type();
   SmallVector<Value> pointers, sums;
   for (int64_t r = 0; r < rows.rows; ++r) {
     Value output = scratchRow(layout.output(), sum(b, rows.first, r), layout.paddedHeadDim());
     for (int64_t v = 0; v < vectors; ++v) {
-      pointers.push_back(elementPointer(b, f32, output, (firstVector + v) * target.lanes()));
+      int64_t column = (firstVector + v) * target.lanes();
+      pointers.push_back(elementPointer(b, b.getF32Type(), output, column));
       sums.push_back(arrival == KeyArrival::Whole ? constantFloat(b, vectorType(), 0.0)
                                                   : load(b, vectorType(), pointers.back()));
     }
   }
-  Value scoreRow = scratchRow(layout.scores(), rows.first, layout.scoreKeys);
-  Type probability = inPairs ? Type(b.getBF16Type()) : f32;
-  auto addKeys = [&](Value key, llvm::function_ref<Value(int64_t)> valuesOf,
-                     MutableArrayRef<Value> sums) {
-    SmallVector<Value> values;
-    for (int64_t v = 0; v < vectors; ++v)
-      values.push_back(valuesOf(firstVector + v));
-    for (int64_t r = 0; r < rows.rows; ++r) {
-      Value row = elementPointer(b, f32, scoreRow, r * layout.scoreKeys);
-      Value p = load(b, f32, elementPointer(b, probability, row, key));
-      Value ps = vector::BroadcastOp::create(b, vectorType(), p);
-      for (int64_t v = 0; v < vectors; ++v)
-        sums[r * vectors + v] = multiplyAdd(ps, values[v], sums[r * vectors + v]);
-    }
-  };
-  auto addKey = [&](Value key, MutableArrayRef<Value> sums) {
-    addKeys(key, [&](int64_t v) { return valueVector(block, key, v); }, sums);
-  };
-  auto addPair = [&](Value key, MutableArrayRef<Value> sums) {
-    addKeys(key, [&](int64_t v) { return valuePairs(block, key, v, /*isLast=*/false); }, sums);
-  };
-  auto addLast = [&](Value key, MutableArrayRef<Value> sums) {
-    addKeys(key, [&](int64_t v) { return valuePairs(block, key, v, /*isLast=*/true); }, sums);
+  auto add = [&](Value begin, Value end, KeyStep step) {
+    sums = forLoop(b, begin, end, step == KeyStep::Single ? 1 : 2, sums,
+                   [&](Value key, MutableArrayRef<Value> carried) {
+                     SmallVector<Value> values;
+                     for (int64_t v = 0; v < vectors; ++v)
+                       values.push_back(valueVector(block, key, firstVector + v, step));
+                     addKeys(rows, key, values, carried);
+                   });
   };
   Value zero = constantIndex(b, 0), even = roundDown(b, block.count, 2);
-  if (inPairs)
-    sums = forLoop(b, even, block.count, 2, forLoop(b, zero, even, 2, sums, addPair), addLast);
-  else
-    sums = forLoop(b, zero, block.count, 1, sums, addKey);
+  if (inPairs) {
+    add(zero, even, KeyStep::Pair);
+    add(even, block.count, KeyStep::Last);
+  } else {
+    add(zero, block.count, KeyStep::Single);
+  }
   for (auto [pointer, value] : llvm::zip_equal(pointers, sums))
     store(b, value, pointer);
 }
 
-Value OnlineSoftmax::valueVector(const ValueRows &block, Value key, int64_t vector) {
-  Value head = elementPointer(b, block.element, block.values, product(b, key, block.stride));
-  return loadRow(head, block.element, layout.headDim, vector);
+/// Adds the products of all rows' probabilities of a key, or of a pair, with its vectors of values.
+void OnlineSoftmax::addKeys(const QueryRows &rows, Value key, ArrayRef<Value> values,
+                            MutableArrayRef<Value> sums) {
+  for (int64_t r = 0; r < rows.rows; ++r) {
+    Value scores = scratchRow(layout.scores(), sum(b, rows.first, r), layout.scoreKeys);
+    Value p = load(b, b.getF32Type(), elementPointer(b, probabilityType(), scores, key));
+    Value ps = vector::BroadcastOp::create(b, vectorType(), p);
+    for (size_t v = 0; v < values.size(); ++v) {
+      Value &chain = sums[r * values.size() + v];
+      chain = multiplyAdd(ps, values[v], chain);
+    }
+  }
 }
 
-/// A vector of a head with each element beside that of the next key, in words. The last key of an
-/// odd number stands beside zeros: there is no row behind it, and the probability there is zero.
-Value OnlineSoftmax::valuePairs(const ValueRows &block, Value key, int64_t vector, bool isLast) {
+/// A vector of a head, or of pairs: each element beside that of the next key, in words. The last
+/// key of an odd number stands beside zeros: there is no row behind it, and the probability there
+/// is zero.
+Value OnlineSoftmax::valueVector(const ValueRows &block, Value key, int64_t vector, KeyStep step) {
+  auto valuesOf = [&](Value key) {
+    Value head = elementPointer(b, block.element, block.values, product(b, key, block.stride));
+    return loadRow(head, block.element, layout.headDim, vector);
+  };
+  if (step == KeyStep::Single)
+    return valuesOf(key);
   VectorType words = vectorType().clone(b.getI32Type());
   // A bf16 is the high half of its f32.
-  auto bitsOf = [&](Value key) -> Value {
-    return arith::BitcastOp::create(b, words, valueVector(block, key, vector));
-  };
+  auto bitsOf = [&](Value key) { return arith::BitcastOp::create(b, words, valuesOf(key)); };
   Value sixteen = arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, 16)));
   Value pairs = arith::ShRUIOp::create(b, bitsOf(key), sixteen);
-  if (!isLast)
+  if (step == KeyStep::Pair)
     pairs = arith::OrIOp::create(b, pairs, bitsOf(sum(b, key, 1)));
   return arith::BitcastOp::create(b, vectorType(), pairs);
 }

@@ -77,6 +77,7 @@ private:
   int64_t headVectors() const { return vectorsOf(layout.headDim); }
   /// The lanes of a vector that are inside of a row, null when all are.
   Value rowMask(int64_t size, int64_t vector);
+  Type probabilityType() { return inPairs ? Type(b.getBF16Type()) : b.getF32Type(); }
   Value multiplyAdd(Value x, Value y, Value sums);
   void emitScoreTile(const QueryRows &rows, const KeyBlock &block, Value firstKey);
   void emitProbabilities(Value row, Value count);
@@ -91,8 +92,10 @@ private:
   void rescale(Value row, Value decay, Value total);
   void emitValues(const QueryRows &rows, const ValueRows &block, int64_t firstVector,
                   int64_t vectors);
-  Value valueVector(const ValueRows &block, Value key, int64_t vector);
-  Value valuePairs(const ValueRows &block, Value key, int64_t vector, bool isLast);
+  void addKeys(const QueryRows &rows, Value key, ArrayRef<Value> values,
+               MutableArrayRef<Value> sums);
+  enum class KeyStep { Single, Pair, Last }; // the last of an odd number of keys
+  Value valueVector(const ValueRows &block, Value key, int64_t vector, KeyStep step);
 
   ImplicitLocOpBuilder &b;
   const TileTarget &target;
