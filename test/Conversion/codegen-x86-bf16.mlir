@@ -2,8 +2,8 @@
 // RUN: qvl-opt %s --qvl-codegen-x86="feature-sets=v4+bf16,v4+vnni" | FileCheck %s --check-prefix=ALONE
 // RUN: qvl-opt %s --qvl-codegen-x86=feature-sets=v4 | FileCheck %s --check-prefix=LEVEL
 
-/// An extension holds the kernels whose code differs from that of its level: projections of bf16 by bf16, and attention inside
-/// segments where a head is whole pairs. Without its level it holds all.
+/// An extension holds the kernels whose code differs from that of its level: projections of bf16 by bf16, and attention where
+/// a head is whole pairs. Without its level it holds all.
 
 // CHECK: qvlx.object @cpu.v3 feature_set("v3") kernels([@silu_nx32, @narrow, @wide, @attend, @attend_odd]) bytes(dense<"0x7F454C46
 // CHECK: qvlx.object @cpu.v4 feature_set("v4") kernels([@silu_nx32, @narrow, @wide, @attend, @attend_odd]) bytes(dense<"0x7F454C46

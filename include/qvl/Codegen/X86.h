@@ -30,7 +30,7 @@ struct X86FeatureSet {
 
 /// Whether a kernel function's code for the feature set differs from that for its level. Of the
 /// extensions only BF16 has such kernels: projections of bf16 rows by bf16 weights, and attention
-/// inside segments of bf16 heads.
+/// of bf16 heads.
 bool hasOwnCode(func::FuncOp kernel, const X86FeatureSet &features);
 
 /// The dialects and translations that compileX86() creates ops of: the dependent dialects of a pass

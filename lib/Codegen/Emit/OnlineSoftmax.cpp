@@ -88,14 +88,11 @@ void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, 
   Type f32 = b.getF32Type();
   int64_t vectors = target.attentionForm().vectors, lanes = target.lanes();
   SmallVector<Value> zeros(rows.rows * vectors, constantFloat(b, vectorType(), 0.0));
-  auto addProducts = [&](Value d, MutableArrayRef<Value> scores) {
-    Value keys =
-        elementPointer(b, block.element, block.keys, sum(b, product(b, d, block.stride), firstKey));
-    Value queries = elementPointer(b, f32, rows.queries, d);
+  auto addProducts = [&](Value term, MutableArrayRef<Value> scores) {
+    Value queries = elementPointer(b, f32, rows.queries, term);
     SmallVector<Value> k;
     for (int64_t v = 0; v < vectors; ++v)
-      k.push_back(loadFloats(b, vectorType(), block.element,
-                             elementPointer(b, block.element, keys, v * lanes)));
+      k.push_back(keyVector(block, term, firstKey, v));
     for (int64_t r = 0; r < rows.rows; ++r) {
       Value q = load(b, f32, elementPointer(b, f32, queries, r * rows.stride));
       Value qs = vector::BroadcastOp::create(b, vectorType(), q);
@@ -114,6 +111,33 @@ void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, 
       store(b, scaled, elementPointer(b, f32, target, v * lanes));
     }
   }
+}
+
+/// A term of some keys: an element of each, or a pair.
+Value OnlineSoftmax::keyVector(const KeyBlock &block, Value term, Value firstKey, int64_t vector) {
+  auto elementsOf = [&](Value row) {
+    Value keys = elementPointer(b, block.element, block.keys,
+                                sum(b, product(b, row, block.stride), firstKey));
+    return loadFloats(b, vectorType(), block.element,
+                      elementPointer(b, block.element, keys, vector * target.lanes()));
+  };
+  if (!inPairs || block.element.isF32())
+    return elementsOf(term);
+  Value even = product(b, term, 2);
+  return joinPairs(elementsOf(even), elementsOf(sum(b, even, 1)));
+}
+
+/// Words of two bf16, which come in f32: the even ones in the low halves, the odd ones, or zeros,
+/// in the high halves.
+Value OnlineSoftmax::joinPairs(Value even, Value odd) {
+  VectorType words = vectorType().clone(b.getI32Type());
+  auto bitsOf = [&](Value floats) { return arith::BitcastOp::create(b, words, floats); };
+  // A bf16 is the high half of its f32.
+  Value sixteen = arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, 16)));
+  Value pairs = arith::ShRUIOp::create(b, bitsOf(even), sixteen);
+  if (odd)
+    pairs = arith::OrIOp::create(b, pairs, bitsOf(odd));
+  return arith::BitcastOp::create(b, vectorType(), pairs);
 }
 
 /// The scores of a row, of which the first `count` are those of keys.
@@ -267,14 +291,7 @@ Value OnlineSoftmax::valueVector(const ValueRows &block, Value key, int64_t vect
   };
   if (step == KeyStep::Single)
     return valuesOf(key);
-  VectorType words = vectorType().clone(b.getI32Type());
-  // A bf16 is the high half of its f32.
-  auto bitsOf = [&](Value key) { return arith::BitcastOp::create(b, words, valuesOf(key)); };
-  Value sixteen = arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, 16)));
-  Value pairs = arith::ShRUIOp::create(b, bitsOf(key), sixteen);
-  if (step == KeyStep::Pair)
-    pairs = arith::OrIOp::create(b, pairs, bitsOf(sum(b, key, 1)));
-  return arith::BitcastOp::create(b, vectorType(), pairs);
+  return joinPairs(valuesOf(key), step == KeyStep::Pair ? valuesOf(sum(b, key, 1)) : Value());
 }
 
 void OnlineSoftmax::finish(Value rows, Value result, Type element, int64_t stride) {

@@ -11,7 +11,7 @@ namespace mlir::qvl {
 /// One block of keys of a head. They lie transposed, so that the lanes of a vector are keys; lanes
 /// behind `count` are read but do not count, whatever they hold.
 struct KeyBlock {
-  Value keys;   // [scoreDepth][stride]
+  Value keys;   // [head_dim][stride], or words [scoreDepth][stride]
   Type element; // f32, also for words of two bf16, or bf16
   int64_t stride;
   Value first; // number of the block's first key among those whose scores are kept
@@ -40,9 +40,9 @@ struct QueryRows {
 /// start with their probabilities instead of joining them to the state of no keys; for one block
 /// of keys that gives the same bits.
 ///
-/// In pairs, both products are those of pairs of bf16 (TileTarget::addPairProducts()): queries and
-/// keys come as words of two neighbouring elements of a head, values in bf16, and probabilities are
-/// rounded to bf16 as the reference does. Sums stay in f32.
+/// In pairs, both products are those of pairs of bf16 (TileTarget::addPairProducts()): queries come
+/// as words of two neighbouring elements of a head, keys as such words or in bf16, values in bf16,
+/// and probabilities are rounded to bf16 as the reference does. Sums stay in f32.
 class OnlineSoftmax {
 public:
   OnlineSoftmax(ImplicitLocOpBuilder &b, const TileTarget &target, AttentionScratch layout,
@@ -94,6 +94,8 @@ private:
                   int64_t vectors);
   void addKeys(const QueryRows &rows, Value key, ArrayRef<Value> values,
                MutableArrayRef<Value> sums);
+  Value keyVector(const KeyBlock &block, Value term, Value firstKey, int64_t vector);
+  Value joinPairs(Value even, Value odd);
   enum class KeyStep { Single, Pair, Last }; // the last of an odd number of keys
   Value valueVector(const ValueRows &block, Value key, int64_t vector, KeyStep step);
 

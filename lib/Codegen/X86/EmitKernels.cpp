@@ -38,7 +38,7 @@ bool multipliesBf16(func::FuncOp kernel) {
   return llvm::TypeSwitch<Operation *, bool>(kernelOp(kernel))
       .Case<LinearOp, FusedLinearOp>(
           [&](auto op) { return areBf16(op.getInput(), op.getWeight()); })
-      .Case([](AttentionOp op) { return attendsInPairs(op); })
+      .Case<AttentionOp, CachedAttentionOp>([](auto op) { return attendsInPairs(op); })
       .Default(false);
 }
 
