@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Checks what mutants are made of a PTX text, and that the simulator detects a fixed sample of those of test/ptx and of those of
-the kernels that the build's compiler emits.
+the kernels that the build's compiler emits. A kernel whose text is not the one that the list of undetected mutants is for fails.
 
     ptx_mutants.py BUILD_DIR [ARTIFACT_DIR]
 
 All mutants: tools/ci/ptx-mutants.py, which also writes the table in test/ptx/mutants.
 """
+import contextlib
+import io
 import pathlib
 import re
 import subprocess
@@ -13,9 +15,10 @@ import sys
 
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools/ci"
 sys.path.insert(0, str(TOOLS))
+from ptx_mutants_list import Stamps, former_reasons, report_changed  # noqa: E402
 from ptx_mutations import mutants  # noqa: E402
 
-SAMPLES = (["--sample=3"], ["--emitted", "--sample=2"])  # mutants of each class
+SAMPLES = (["--sample=3"], ["--emitted", "--sample=8"])  # mutants of each class
 
 TEXT = """.version 8.0
 .target sm_90a
@@ -68,6 +71,18 @@ def check_mutations():
     return wrong or moved
 
 
+def check_list():
+    """A list says for which texts it is: a text that changed, came or went fails, unless another LLVM wrote it."""
+    listed, now = Stamps("22.1", {"a": "1", "b": "2", "c": "3"}), Stamps("22.1", {"a": "1", "b": "4", "d": "5"})
+    changed = listed.changed(now)
+    reasons = {"k:7 | bound + 1 | setp.lt.s64 %p1, %rd5, 64;": "equivalent: x",
+               "k:9 | bound + 1 | setp.lt.s64 %p1, %rd5, 32;": "equivalent: y"}
+    former = former_reasons("k:12 | bound + 1 | setp.lt.s64 %p3, %rd17, 64;", reasons)
+    with contextlib.redirect_stdout(io.StringIO()):
+        counts = report_changed(changed, listed, now), report_changed(changed, listed, Stamps("22.2", now.texts))
+    return changed != {"b", "c", "d"} or counts != ((3, 0), (0, 3)) or former != " (in its former text: equivalent: x)"
+
+
 def run_sample(build, options):
     done = subprocess.run([sys.executable, str(TOOLS / "ptx-mutants.py"), build, *options], capture_output=True, text=True)
     print(done.stdout + done.stderr)
@@ -77,10 +92,11 @@ def run_sample(build, options):
 
 def main():
     simulator = pathlib.Path(sys.argv[1]) / "bin/qvl-ptxsim"
-    wrong = check_mutations()
-    if wrong:
-        print(f"FAILED mutations: {wrong}")
-    counts = [not wrong, bool(wrong), 0]
+    counts = [0, 0, 0]
+    for name, wrong in (("mutations", check_mutations()), ("list of undetected mutants", check_list())):
+        if wrong:
+            print(f"FAILED {name}: {wrong}")
+        counts[bool(wrong)] += 1
     for options in SAMPLES:
         needed = simulator.with_name("qvl-opt") if "--emitted" in options else simulator
         if simulator.exists() and needed.exists():

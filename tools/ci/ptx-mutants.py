@@ -4,17 +4,25 @@
     ptx-mutants.py BUILD_DIR [--emitted] [--table] [--sample=N] [--only=TEXT] [--journal=FILE] [--verbose]
 
 A mutant lacks one barrier, wait, fence, arrival, expectation or bound of a program of test/ptx, or has it shifted by one
-(ptx_mutations.py). With --emitted the programs are the kernels that the built compiler emits (test/ptx/emitted). It is detected when the simulator reports a fault or a deadlock, when it does not end within
-four times the instructions of its origin, or when a result differs from what the case expects. Each runs with late and with
-early asynchronous operations, and, where neither detects it and it is no bound, with other orders of warps in both modes; race checks
-are on.
+(ptx_mutations.py). With --emitted the programs are the kernels that the built compiler emits (test/ptx/emitted). A mutant is detected
+when the simulator reports a fault or a deadlock, when it does not end within four times the instructions of its origin, or when a result
+differs from what the case expects. Each runs with late and with early asynchronous operations, and, where neither detects it and it is
+no bound, with other orders of warps in both modes; race checks are on.
 
 Mutants that nothing detects stand in test/ptx/mutants/undetected.txt (emitted-undetected.txt) with a reason: either they are
 equivalent to their origin, or the simulator misses them. The script fails when one is not listed there, or when a listed one is
-detected or gone. The list of emitted kernels names the texts that it is for: mutants of a kernel that has another text since are left
-out as SKIPPED, until --table or --stamp has renewed the list's stamps; so are bounds of a kernel that it is for "but bounds".
+detected or gone.
 
---sample=N tries the N mutants of each class whose hashes are the lowest. --table writes test/ptx/mutants/table.md (emitted.md).
+The list of emitted kernels names the texts that it is for, and the LLVM that wrote them: a text depends on that and on the compiler, not
+on the machine. A kernel that has another text since fails, and is not tried; where LLVM is another one, such kernels are SKIPPED. To
+renew the list for it:
+
+    ptx-mutants.py BUILD_DIR --emitted --only=KERNEL   prints its undetected mutants, with reasons of such mutants of its former text
+    (edit test/ptx/mutants/emitted-undetected.txt)
+    ptx-mutants.py BUILD_DIR --emitted --table         tries all again, and writes the table and what texts the list is for
+
+--sample=N tries the N mutants of each class whose hashes are the lowest. --table writes test/ptx/mutants/table.md (emitted.md), unless
+something failed.
 --journal=FILE keeps outcomes, so that a run that was stopped goes on; what changes a program, a case or the simulator makes them void.
 """
 import argparse
@@ -35,6 +43,7 @@ PTX = ROOT / "test/ptx"
 sys.path[:0] = [str(PTX), str(ROOT / "tools/ci")]
 import cases as ptx  # noqa: E402
 import ptx_mutants_table as table  # noqa: E402
+from ptx_mutants_list import Stamps, digest, former_reasons, name_of, read_undetected, report_changed  # noqa: E402
 from ptx_mutations import CLASSES, Mutant, mutants  # noqa: E402
 
 FOLDERS = [PTX / name for name in ("corpus", "nvcc", "kernels")]
@@ -42,7 +51,7 @@ EMITTED = PTX / "emitted"
 MODES = ("late", "early")
 SEEDS = (1, 2, 3)  # of the other orders
 ASYNCHRONOUS = re.compile(r"cp\.async|cp\.reduce|mbarrier|wgmma|barrier\.cluster")
-EXTRA_INSTRUCTIONS = 10000
+EXTRA_INSTRUCTIONS = 100000  # of a mutant that only works more than a small origin
 
 
 class Trial(NamedTuple):
@@ -76,14 +85,6 @@ def load_cases(emitted, build):
     if not folder:
         raise FileNotFoundError(f"{build} has no qvl-opt and no emitted kernels")
     return list(module.cases(folder))
-
-
-def name_of(file):
-    return f"{file.parent.name}/{file.stem}"
-
-
-def digest(file):
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def make_trials(cases):
@@ -192,36 +193,6 @@ class Runner:
         return None, cases[0]
 
 
-def read_undetected(path):
-    """The reasons by key: paragraphs of one line "equivalent: ..." or "miss: ..." and indented keys."""
-    reasons, reason = {}, ""
-    for line in path.read_text().splitlines() if path.exists() else []:
-        if line.startswith(("equivalent: ", "miss: ")):
-            reason = line
-        elif line.startswith("  "):
-            reasons[line.strip()] = reason
-    return reasons
-
-
-def read_stamps(path):
-    """The texts that a list is for, lines "text: NAME DIGEST" or "text but bounds: NAME DIGEST": the digest and whether bounds are left out."""
-    lines = re.findall(r"^text( but bounds)?: (\S+) (\S+)$", path.read_text(), re.MULTILINE) if path.exists() else []
-    return {name: (digest, bool(partial)) for partial, name, digest in lines}
-
-
-def write_stamps(path, files):
-    kept = re.sub(r"^text( but bounds)?: .*\n", "", path.read_text(), flags=re.MULTILINE).rstrip("\n")
-    lines = sorted(f"text: {name_of(file)} {digest(file)}\n" for file in files)
-    path.write_text(f"{kept}\n\n{''.join(lines)}")
-
-
-def is_stale(trial, stamps):
-    """Whether the list of undetected mutants says nothing of a mutant, as it is for another text."""
-    file = trial.cases[0].file
-    stamp, partial = stamps.get(name_of(file), ("", True))
-    return stamp != digest(file) or partial and trial.mutant.class_ == "bounds"
-
-
 def sample(trials, count):
     """The `count` mutants of each class with the lowest hashes."""
     by_hash = sorted(trials, key=lambda trial: hashlib.sha256(trial.key.encode()).digest())
@@ -242,8 +213,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build_dir", type=pathlib.Path)
     parser.add_argument("--emitted", action="store_true", help="the kernels that the built compiler emits")
-    parser.add_argument("--table", action="store_true", help="write the table, and the stamps of the list of undetected mutants")
-    parser.add_argument("--stamp", action="store_true", help="only write the stamps")
+    parser.add_argument("--table", action="store_true", help="write the table, and what texts the list of undetected mutants is for")
     parser.add_argument("--sample", type=int, metavar="N", help="only N mutants of each class")
     parser.add_argument("--only", default="", help="only mutants with this text in their keys")
     parser.add_argument("--journal", type=pathlib.Path, help="file that keeps outcomes")
@@ -252,20 +222,20 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def choose(trials, arguments, stamps):
-    """The mutants to try, and the files of which some are left out."""
-    stale = set()
-    if arguments.emitted and not (arguments.table or arguments.only):
-        stale = {trial.cases[0].file for trial in trials if is_stale(trial, stamps)}
-        trials = [trial for trial in trials if not is_stale(trial, stamps)]
-    chosen = [trial for trial in trials if arguments.only in trial.key]
-    return sample(chosen, arguments.sample) if arguments.sample else chosen, stale
+def kernel_of(trial):
+    return name_of(trial.cases[0].file)
 
 
-def gone(trials, stale, reasons):
-    """Listed mutants of the texts at hand that do not exist."""
-    names = {name_of(file) for file in stale}
-    listed = {key for key in reasons if key.split(":")[0] not in names}
+def choose(trials, arguments, changed):
+    """The mutants to try: those of a changed kernel only where it is asked for."""
+    asked = arguments.table or arguments.only
+    chosen = [trial for trial in trials if arguments.only in trial.key and (asked or kernel_of(trial) not in changed)]
+    return sample(chosen, arguments.sample) if arguments.sample else chosen
+
+
+def gone(trials, changed, reasons):
+    """Listed mutants of unchanged texts that do not exist."""
+    listed = {key for key in reasons if key.split(":")[0] not in changed}
     return [f"{key} is listed as undetected but there is no such mutant" for key in sorted(listed - {trial.key for trial in trials})]
 
 
@@ -279,37 +249,43 @@ def try_all(runner, chosen, reasons, arguments):
             outcomes.append(outcome)
             wrong = problem(outcome, reasons)
             if wrong:
-                problems.append(f"{outcome.trial.key} {wrong}")
+                problems.append(f"{outcome.trial.key} {wrong}" + ("" if outcome.finding() else former_reasons(outcome.trial.key, reasons)))
             if arguments.verbose:
                 print(f"{outcome.trial.mutant.class_} | {outcome.trial.key}: {outcome.found}", flush=True)
     return outcomes, problems
 
 
+def write_results(outcomes, reasons, arguments, list_, now):
+    file = PTX / "mutants" / ("emitted.md" if arguments.emitted else "table.md")
+    file.write_text(table.render(outcomes, reasons, arguments.emitted))
+    if arguments.emitted:
+        now.write(list_)
+
+
 def main():
     arguments = parse_arguments()
-    prefix = "emitted-" if arguments.emitted else ""
-    list_ = PTX / f"mutants/{prefix}undetected.txt"
+    list_ = PTX / f"mutants/{'emitted-' if arguments.emitted else ''}undetected.txt"
     trials = list(make_trials(load_cases(arguments.emitted, arguments.build_dir)))
-    files = {trial.cases[0].file for trial in trials}
-    if arguments.stamp:
-        return write_stamps(list_, files)
-    reasons = read_undetected(list_)
-    chosen, stale = choose(trials, arguments, read_stamps(list_))
+    reasons, stamps, now, changed = read_undetected(list_), None, None, set()
+    if arguments.emitted:
+        stamps, now = Stamps.read(list_), Stamps.of(arguments.build_dir, {trial.cases[0].file for trial in trials})
+        changed = stamps.changed(now)
     simulator = arguments.build_dir / "bin/qvl-ptxsim"
-    outcomes, problems = try_all(Runner(simulator, Journal(arguments.journal, simulator)), chosen, reasons, arguments)
-    passed = len(outcomes) - len(problems)
+    runner = Runner(simulator, Journal(arguments.journal, simulator))
+    outcomes, problems = try_all(runner, choose(trials, arguments, changed), reasons, arguments)
+    passed, skipped = len(outcomes) - len(problems), 0
     if not arguments.only:
-        problems += gone(trials, stale, reasons)
+        problems += gone(trials, set() if arguments.table else changed, reasons)
     for text in problems:
         print(f"FAILED {text}")
-    for file in sorted(stale):
-        print(f"SKIPPED {name_of(file)} or its bounds: {list_.name} is not for its text")
-    if arguments.table and not arguments.sample and not arguments.only:
-        (PTX / "mutants" / ("emitted.md" if arguments.emitted else "table.md")).write_text(table.render(outcomes, reasons, arguments.emitted))
-        if arguments.emitted:
-            write_stamps(list_, files)
-    print(f"{passed} passed, {len(problems)} failed, {len(stale)} skipped")
-    return 1 if problems else 0
+    failed = len(problems)
+    if changed and not (arguments.table or arguments.only):
+        more, skipped = report_changed(changed, stamps, now)
+        failed += more
+    if arguments.table and not (failed or arguments.sample or arguments.only):
+        write_results(outcomes, reasons, arguments, list_, now)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ import attention  # noqa: E402
 import linear  # noqa: E402
 import program  # noqa: E402
 import rows  # noqa: E402
+import sampling  # noqa: E402
+import splits  # noqa: E402
 
-MODULES = (linear, attention, rows)
+MODULES = (linear, attention, splits, sampling, rows)
 
 
 def entries():

@@ -37,6 +37,8 @@ LARGE_COLUMNS = 128
 LARGE_TILE = (124, 92, *range(4, 64, 8))
 WARPGROUP_TILE = tuple(rows + odd for odd in (0, 1) for rows in range(4, 128, 8))
 
+WIDE_COLUMNS = 256  # what a block of the wide form computes
+
 
 def whole(random, *shape):
     return random.integers(-2, 3, shape).astype(np.float64)
@@ -94,7 +96,7 @@ qvl.parameter @w : {w_type} encoding({encoding})
 """
 
 
-def biased(name, rows, columns, depth, element, program="prefill", weight=None, chip="sm_80", group=0, block_columns=0):
+def biased(name, rows, columns, depth, element, program="prefill", weight=None, chip="sm_80", group=0, block_columns=0, wide=False):
     """x W^T + bias + residual, once for each number of rows; with `group`, rows are read through a permutation of groups."""
     def call(number, rows):
         random = np.random.default_rng(rows * depth)
@@ -107,7 +109,28 @@ def biased(name, rows, columns, depth, element, program="prefill", weight=None, 
         return Call(operands, {"alloc0": Expected(want, relative=EXACT)}, blocks)
 
     text = biased_text(program, columns, depth, element, weight or element, group)
-    return Entry(f"linear_{name}", text, [call(*item) for item in enumerate(rows)], chip)
+    return Entry(f"linear_{name}", text, [call(*item) for item in enumerate(rows)], chip, wide)
+
+
+def plain(name, rows, columns, depth, element):
+    """x W^T, a projection without an epilogue."""
+    def call(number, rows):
+        random = np.random.default_rng(rows * depth + 2)
+        x, w = whole(random, rows, depth), whole(random, columns, depth)
+        if number % 2:
+            x, w = poisoned(x, w)
+        return Call({"x": x, "w": w}, {"alloc0": Expected(x @ w.T, relative=EXACT)})
+
+    x_type, y_type, w_type = f"tensor<?x{depth}x{element}>", f"tensor<?x{columns}x{element}>", f"tensor<{columns}x{depth}x{element}>"
+    text = f"""
+func.func @prefill(%x: {x_type} {{qvl.name = "x"}}) -> ({y_type} {{qvl.name = "y"}}) {{
+  %w = qvl.load @w : {w_type}
+  %y = qvl.linear %x, %w : {x_type}, {w_type} -> {y_type}
+  return %y : {y_type}
+}}
+qvl.parameter @w : {w_type}
+"""
+    return Entry(f"linear_{name}", text, [call(*item) for item in enumerate(rows)])
 
 
 def gated(name, rows, columns, depth, element, program="prefill", weight=None):
@@ -133,7 +156,10 @@ def entries():
     yield biased("mma_odd", odd_tile, 33, 165, "bf16")  # and through registers
     yield biased("mma_large", LARGE_TILE, 1032, 168, "bf16", block_columns=LARGE_COLUMNS)
     yield biased("wgmma", WARPGROUP_TILE, 1032, 168, "bf16", chip="sm_90a", group=1, block_columns=LARGE_COLUMNS)
+    # Nine stages of 64 k: each place of the ring of four is filled again.
+    yield biased("wide", WARPGROUP_TILE, 1032, 520, "bf16", chip="sm_90a", block_columns=WIDE_COLUMNS, wide=True)
     yield biased("fma", FMA_TILE, 40, 100, "f32", group=2)
+    yield plain("plain", TILE, 40, 168, "bf16")
     yield biased("few_mma", FEW, 40, 592, "bf16", program="decode")
     yield biased("few_mma_odd", FEW, 33, 591, "bf16", program="decode")
     yield biased("few_fma", FEW, 40, 300, "f32", program="decode")

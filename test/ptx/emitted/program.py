@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cases import Buffer, Case, Expected, to_bf16
+from wide import WideForm, tensor_map
 
 PASSES = ["--qvl-assign-encodings", "--qvl-outline-kernels=target=cuda", "--canonicalize", "--cse"]
 DTYPES = {"f32": np.float32, "bf16": np.uint16, "i32": np.int32, "i64": np.int64}
@@ -32,11 +33,12 @@ class Call(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A function with qvl ops, and calls of it."""
+    """A function with qvl ops, and calls of it. With `wide` its projection is launched in its wide form."""
     name: str
     text: str
     calls: list
     chip: str = "sm_80"
+    wide: bool = False
 
 
 def emit(entry, qvl_opt, folder):
@@ -49,8 +51,9 @@ def emit(entry, qvl_opt, folder):
             raise RuntimeError(f"{entry.name}: {done.stderr}")
         return done.stdout
     program = run(PASSES, entry.text)
-    run([f"--qvl-codegen-nvptx=chips={entry.chip} dump-kernels-to={target}"], program)
+    objects = run([f"--qvl-codegen-nvptx=chips={entry.chip} dump-kernels-to={target}"], program)
     (target / "program.mlir").write_text(program)
+    (target / "wide.mlir").write_text("\n".join(re.findall(r"#qvlx\.wide_form<.*?\]>", objects)))
 
 
 # --- memory ---------------------------------------------------------------------------------------------------------------
@@ -162,6 +165,9 @@ class Program:
         return Memory(f"alloc{next(self.allocated)}", array, shape)
 
 
+# --- cases ----------------------------------------------------------------------------------------------------------------
+
+
 def cases_of(entry, folder):
     """A case for each launch of an entry that emit() has written to `folder`, for each call."""
     for number, call in enumerate(entry.calls):
@@ -169,21 +175,29 @@ def cases_of(entry, folder):
             yield case._replace(name=f"{case.name}-{number}") if len(entry.calls) > 1 else case
 
 
+def function_of(entry, launch, folder, text):
+    """What a launch calls: the name, bytes of shared memory, and tensor maps."""
+    if entry.wide:
+        form = WideForm.of(launch.kernel, (folder / "wide.mlir").read_text())
+        return form.symbol, form.shared, [tensor_map(map_, launch) for map_ in form.maps]
+    return launch.kernel, int(re.search(rf"qvlx\.kernel @{launch.kernel} .*scratch\((\d+)\)", text).group(1)), []
+
+
 def cases_of_call(entry, call, folder):
     text = (folder / entry.name / "program.mlir").read_text()
     written = {}
     for launch in Program(call.operands, text).launches():
-        file = folder / entry.name / f"{launch.kernel}.{entry.chip}.ptx"
+        function, shared, maps = function_of(entry, launch, folder / entry.name, text)
+        file = folder / entry.name / f"{function}.{entry.chip}.ptx"
         threads = re.search(r"^\.reqntid (\d+)", file.read_text(), re.MULTILINE).group(1)
-        shared = re.search(rf"qvlx\.kernel @{launch.kernel} .*scratch\((\d+)\)", text).group(1)
         arguments = [Buffer(written.get(memory.name, memory.array)) for memory in launch.buffers]
         expected = {}
         for index, memory in enumerate(launch.buffers):
             if memory.name in call.expected and memory.name not in written:
                 expected[index] = shaped(call.expected[memory.name], memory)
                 written[memory.name] = result_memory(expected[index])
-        yield Case(f"emitted/{entry.name}/{launch.kernel}", file, launch.kernel, (call.blocks or launch.grid,), (int(threads),),
-                   arguments + [f"u64:{scalar}" for scalar in launch.scalars], expected, int(shared))
+        yield Case(f"emitted/{entry.name}/{function}", file, function, (call.blocks or launch.grid,), (int(threads),),
+                   arguments + [f"u64:{scalar}" for scalar in launch.scalars] + maps, expected, shared)
 
 
 def shaped(expected, memory):

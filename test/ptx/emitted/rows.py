@@ -104,12 +104,15 @@ def regroup(name, inverse):
                  {"x": x, "i": index, "s": np.array([0, 6])}, {"alloc0": Expected(want)})
 
 
-def split_heads(name):
-    x = uniform(np.random.default_rng(6), ROWS, 10 * 20)
-    types = tuple(f"tensor<?x{heads}x20xf32>" for heads in (6, 2, 2))
-    body = (f"  %z:3 = qvl.split_heads %x {{heads = array<i64: 6, 2, 2>, head_dim = 20 : i64}} : tensor<?x200xf32> -> {', '.join(types)}")
-    return entry(name, [("x", "tensor<?x200xf32>")], body, types, {"x": x},
-                 {f"alloc{k}": Expected(x[:, begin:end]) for k, (begin, end) in enumerate([(0, 120), (120, 160), (160, 200)])})
+def split_heads(name, head_dim):
+    columns = 10 * head_dim
+    x = uniform(np.random.default_rng(6), ROWS, columns)
+    types = tuple(f"tensor<?x{heads}x{head_dim}xf32>" for heads in (6, 2, 2))
+    body = (f"  %z:3 = qvl.split_heads %x {{heads = array<i64: 6, 2, 2>, head_dim = {head_dim} : i64}} : tensor<?x{columns}xf32> -> "
+            f"{', '.join(types)}")
+    bounds = [0, 6 * head_dim, 8 * head_dim, columns]
+    return entry(name, [("x", f"tensor<?x{columns}xf32>")], body, types, {"x": x},
+                 {f"alloc{k}": Expected(x[:, begin:end]) for k, (begin, end) in enumerate(zip(bounds, bounds[1:]))})
 
 
 def rope_table(name):
@@ -164,7 +167,10 @@ def rope_qk(name):
 
 
 LAYERS, LAYER, KV, DIM, PAGE, PAGES = 2, 1, 2, 20, 64, 2
-CACHE = f"!qvl.cache<{LAYERS}, {KV}, {DIM}, {PAGE}, f32>"
+
+
+def cache_type(head_dim):
+    return f"!qvl.cache<{LAYERS}, {KV}, {head_dim}, {PAGE}, f32>"
 
 
 def appended(cache, slots, keys, values):
@@ -174,21 +180,21 @@ def appended(cache, slots, keys, values):
     return after
 
 
-def cache_before():
-    return np.full((PAGES, LAYERS, 2, KV, PAGE, DIM), 7.0)
+def cache_before(head_dim):
+    return np.full((PAGES, LAYERS, 2, KV, PAGE, head_dim), 7.0)
 
 
-def cache_append(name):
+def cache_append(name, head_dim):
     random = np.random.default_rng(11)
-    key, value = uniform(random, ROWS, KV, DIM), uniform(random, ROWS, KV, DIM)
+    key, value = uniform(random, ROWS, KV, head_dim), uniform(random, ROWS, KV, head_dim)
     slots = random.permutation(PAGES * PAGE)[:ROWS]
     slots[:2] = 0, PAGES * PAGE - 1
-    type_, before = f"tensor<?x{KV}x{DIM}xf32>", cache_before()
+    type_, cache, before = f"tensor<?x{KV}x{head_dim}xf32>", cache_type(head_dim), cache_before(head_dim)
     text = f"""
-func.func @program(%k: {type_} {{qvl.name = "k"}}, %v: {type_} {{qvl.name = "v"}}, %c: {CACHE} {{qvl.name = "c"}},
+func.func @program(%k: {type_} {{qvl.name = "k"}}, %v: {type_} {{qvl.name = "v"}}, %c: {cache} {{qvl.name = "c"}},
                    %slots: tensor<?xi64> {{qvl.name = "slots"}}) {{
   %layer = arith.constant {LAYER} : index
-  %r = qvl.cache_append %k, %v, %c layer(%layer) slots(%slots) : {type_}, tensor<?xi64>, {CACHE}
+  %r = qvl.cache_append %k, %v, %c layer(%layer) slots(%slots) : {type_}, tensor<?xi64>, {cache}
   return
 }}
 """
@@ -198,13 +204,13 @@ func.func @program(%k: {type_} {{qvl.name = "k"}}, %v: {type_} {{qvl.name = "v"}
 
 def rope_append(name):
     random = np.random.default_rng(12)
-    x, table, before = uniform(random, ROWS, 8, DIM), turns(random, ROWS, DIM // 2), cache_before()
+    x, table, before = uniform(random, ROWS, 8, DIM), turns(random, ROWS, DIM // 2), cache_before(DIM)
     slots = random.permutation(PAGES * PAGE)[:ROWS]
     slots[:2] = 0, PAGES * PAGE - 1
     body = (f"  %layer = arith.constant {LAYER} : index\n"
             f"  %z, %n = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {{q_heads = 4 : i64}} "
-            f": tensor<?x160xf32>, tensor<?x10x2xf32>, {CACHE}, tensor<?xi64> -> tensor<?x4x20xf32>")
-    arguments = [("x", "tensor<?x160xf32>"), ("t", "tensor<?x10x2xf32>"), ("c", CACHE), ("slots", "tensor<?xi64>")]
+            f": tensor<?x160xf32>, tensor<?x10x2xf32>, {cache_type(DIM)}, tensor<?xi64> -> tensor<?x4x20xf32>")
+    arguments = [("x", "tensor<?x160xf32>"), ("t", "tensor<?x10x2xf32>"), ("c", cache_type(DIM)), ("slots", "tensor<?xi64>")]
     after = appended(before, slots, rotated(x[:, 4:6], table), x[:, 6:])
     return entry(name, arguments, body, "tensor<?x4x20xf32>",
                  {"x": x.reshape(ROWS, -1), "t": table, "c": before.reshape(PAGES, -1), "slots": slots},
@@ -229,9 +235,11 @@ def entries():
     yield merge_features("merge_features", 192)
     yield regroup("regroup", False)
     yield regroup("regroup_inverse", True)
-    yield split_heads("split_heads")
+    yield split_heads("split_heads", 20)
+    yield split_heads("split_heads_odd", 7)  # element by element
     yield rope_table("rope_table")
     yield rotate("rotate")
     yield rope_qk("rope_qk")
-    yield cache_append("cache_append")
+    yield cache_append("cache_append", DIM)
+    yield cache_append("cache_append_odd", 21)
     yield rope_append("rope_append")
