@@ -26,42 +26,57 @@ struct CodegenX86 : impl::CodegenX86PassBase<CodegenX86> {
     SmallVector<func::FuncOp> functions = kernelFunctions(getOperation());
     if (functions.empty())
       return;
-    for (StringRef name : chosenFeatureSets())
-      if (failed(compile(name, functions)))
+    FailureOr<SmallVector<dialect::X86FeatureSet>> chosen = chosenFeatureSets();
+    if (failed(chosen))
+      return signalPassFailure();
+    for (const dialect::X86FeatureSet &features : *chosen)
+      if (failed(compile(features, kernelsOf(features, *chosen, functions))))
         return signalPassFailure();
     for (func::FuncOp function : functions)
       function.erase();
   }
 
-  /// The feature sets to compile for, weakest first. "native" is the best one that this machine
-  /// runs.
-  SmallVector<StringRef> chosenFeatureSets() {
-    static constexpr StringRef generated[] = {"v3", "v4"};
-    if (featureSets.empty())
-      return SmallVector<StringRef>(ArrayRef(generated));
+  /// The feature sets to compile for, weakest first: all, those of the option, or for "native" the
+  /// best level that this machine runs and its extensions.
+  FailureOr<SmallVector<dialect::X86FeatureSet>> chosenFeatureSets() {
+    for (const std::string &name : featureSets)
+      if (name != "native" && !dialect::X86FeatureSet::named(name))
+        return getOperation().emitError() << "'" << name << "' is not a feature set of x86";
+    ArrayRef<dialect::X86FeatureSet> all = dialect::X86FeatureSet::all();
     bool native = llvm::is_contained(featureSets, "native");
     StringRef best;
-    for (StringRef name : generated)
-      if (dialect::X86FeatureSet::named(name)->supportedByHost())
-        best = name;
-    SmallVector<StringRef> chosen;
-    for (StringRef name : generated)
-      if (llvm::is_contained(featureSets, name) || (native && name == best))
-        chosen.push_back(name);
-    for (const std::string &name : featureSets)
-      if (name != "native" && !llvm::is_contained(generated, name))
-        chosen.push_back(name); // Refused below, by name.
+    for (const dialect::X86FeatureSet &features : all)
+      if (features.supportedByHost())
+        best = features.cpu;
+    SmallVector<dialect::X86FeatureSet> chosen;
+    for (const dialect::X86FeatureSet &features : all)
+      if (featureSets.empty() || llvm::is_contained(featureSets, features.name) ||
+          (native && features.cpu == best && features.supportedByHost()))
+        chosen.push_back(features);
     return chosen;
   }
 
-  LogicalResult compile(StringRef name, ArrayRef<func::FuncOp> functions) {
-    std::optional<dialect::X86FeatureSet> features = dialect::X86FeatureSet::named(name);
-    if (!features)
-      return getOperation().emitError() << "'" << name << "' is not a feature set of x86";
-    FailureOr<std::string> bytes = dialect::compileX86(functions, *features, {dumpDirectory});
+  /// The kernels to compile for one of the chosen feature sets. Beside its level an extension has
+  /// only those that differ; the runtime chooses for each kernel.
+  SmallVector<func::FuncOp> kernelsOf(const dialect::X86FeatureSet &features,
+                                      ArrayRef<dialect::X86FeatureSet> chosen,
+                                      ArrayRef<func::FuncOp> functions) {
+    bool levelIsChosen = llvm::any_of(chosen, [&](const dialect::X86FeatureSet &other) {
+      return other.isLevel() && other.cpu == features.cpu;
+    });
+    return llvm::filter_to_vector(functions, [&](func::FuncOp function) {
+      return !levelIsChosen || dialect::hasOwnCode(function, features);
+    });
+  }
+
+  LogicalResult compile(const dialect::X86FeatureSet &features, ArrayRef<func::FuncOp> functions) {
+    if (functions.empty())
+      return success();
+    FailureOr<std::string> bytes = dialect::compileX86(functions, features, {dumpDirectory});
     if (failed(bytes))
       return failure();
-    addObject(getOperation(), functions, {.target = "cpu", .featureSet = name, .bytes = *bytes});
+    addObject(getOperation(), functions,
+              {.target = "cpu", .featureSet = features.name, .bytes = *bytes});
     ++objects;
     return success();
   }

@@ -3,6 +3,8 @@
 // RUN: FileCheck %s --input-file=%t/gated.v3.mlir --check-prefixes=GATED,GATED-V3
 // RUN: FileCheck %s --input-file=%t/mapped.v4.mlir --check-prefix=MAPPED
 // RUN: FileCheck %s --input-file=%t/mapped.v4.s --check-prefix=ASM
+// RUN: FileCheck %s --input-file=%t/residual.v4.mlir --check-prefix=RESIDUAL
+// RUN: FileCheck %s --input-file=%t/residual.v4.s --check-prefix=FETCH
 
 /// The region is cloned once for each vector of the tile: scalars become vectors, constants splats,
 /// and ops keep their order. Both weights have accumulators, which come apart into columns of either in front of the
@@ -55,14 +57,13 @@ qvlx.kernel @gated buffers(5) scalars(2) scratch(0) {
 }
 
 /// A row map is read once for each run of neighbouring rows of the tile and never inside the loop over k: eight
-/// rows in groups of four are two runs, for the input before that loop and for the result behind it.
+/// rows in groups of four are two runs, for the result and for the input.
 // MAPPED-LABEL: func.func @mapped(
 // MAPPED: scf.for
-// MAPPED-COUNT-2: llvm.load %{{.*}} : !llvm.ptr -> i32
+// MAPPED-COUNT-4: llvm.load %{{.*}} : !llvm.ptr -> i32
 // MAPPED: %[[SUMS:[0-9]+]]:16 = scf.for
 // MAPPED-NOT: -> i32
 // MAPPED: scf.yield
-// MAPPED-COUNT-2: llvm.load %{{.*}} : !llvm.ptr -> i32
 // MAPPED-NOT: -> i32
 // MAPPED: llvm.store %[[SUMS]]#0
 // MAPPED-NOT: -> i32
@@ -80,6 +81,34 @@ qvlx.kernel @mapped buffers(5) scalars(4) scratch(0) {
         : tensor<?x64xf32>, (tensor<128x64xf32>) -> tensor<?x128xf32> {
     ^bb0(%sum: f32):
       qvl.yield %sum : f32
+    }
+    return %y : tensor<?x128xf32>
+  }
+}
+
+/// What the epilogue reads for each element is on its way while the sums are computed: two cache lines of 16 elements for each of
+/// eight rows. Operands per column stay in the caches by themselves.
+// RESIDUAL-LABEL: func.func @residual(
+// RESIDUAL: scf.for
+// RESIDUAL-COUNT-16: llvm.intr.prefetch
+// RESIDUAL-NOT: llvm.intr.prefetch
+// RESIDUAL: %[[SUMS:[0-9]+]]:16 = scf.for
+// RESIDUAL-NOT: llvm.intr.prefetch
+// RESIDUAL: arith.addf %[[SUMS]]#0, %{{.*}}
+
+// FETCH-LABEL: residual:
+// FETCH-COUNT-16: prefetcht0
+// FETCH: vfmadd231ps
+qvlx.kernel @residual buffers(5) scalars(3) scratch(0) {
+  func.func @residual(%x: tensor<?x64xf32>,
+      %w: tensor<128x64xf32> {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 128, pad_k = 64>},
+      %b: tensor<128xf32> {qvl.encoding = #qvl.flat<f32>}, %r: tensor<?x128xf32>) -> tensor<?x128xf32> {
+    %y = qvl.fused_linear %x, (%w) with(%b, %r)
+        : tensor<?x64xf32>, (tensor<128x64xf32>) with(tensor<128xf32>, tensor<?x128xf32>) -> tensor<?x128xf32> {
+    ^bb0(%sum: f32, %bias: f32, %residual: f32):
+      %0 = arith.addf %sum, %bias : f32
+      %1 = arith.addf %0, %residual : f32
+      qvl.yield %1 : f32
     }
     return %y : tensor<?x128xf32>
   }

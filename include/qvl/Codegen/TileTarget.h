@@ -16,8 +16,9 @@ struct TileForm {
 };
 
 /// The seam between the loop nests, which are the same everywhere, and the registers and
-/// instructions of a target. All arithmetic is in f32; an output element is one chain of fused
-/// multiply-adds in ascending k whatever the form, so forms agree bit for bit.
+/// instructions of a target. All sums are in f32; an output element is one chain in ascending k
+/// whatever the form, so forms agree bit for bit: of fused multiply-adds, or of products of pairs
+/// of bf16 where the target has an instruction for them and both operands are bf16.
 class TileTarget {
 public:
   virtual ~TileTarget() = default;
@@ -38,10 +39,21 @@ public:
   /// the first column. Lines with kGroup 1 hold f32, with kGroup 2 pairs of bf16.
   virtual SmallVector<Value> loadPanelLine(ImplicitLocOpBuilder &b, Value pointer, int64_t vectors,
                                            int64_t kGroup) const = 0;
+
+  /// Whether addPairProducts() has an instruction.
+  virtual bool multipliesBf16Pairs() const { return false; }
+  /// `sums + input[2k] · weights[2k] + input[2k + 1] · weights[2k + 1]` in f32 lanes, from vectors
+  /// of twice as many bf16.
+  virtual Value addPairProducts(ImplicitLocOpBuilder &, Value /*input*/, Value /*weights*/,
+                                Value /*sums*/) const {
+    llvm_unreachable("this target multiplies f32 only");
+  }
 };
 
 /// AVX-512: 32 registers of 16 lanes.
 std::unique_ptr<TileTarget> createAvx512Target();
+/// AVX-512 with BF16: a dot product of pairs, twice the rate of f32.
+std::unique_ptr<TileTarget> createAvx512Bf16Target();
 /// AVX2 with FMA: 16 registers of 8 lanes.
 std::unique_ptr<TileTarget> createAvx2Target();
 

@@ -82,8 +82,9 @@ def OutlineKernelsPass : Pass<"qvl-outline-kernels", "::mlir::ModuleOp"> {
 def CodegenX86Pass : Pass<"qvl-codegen-x86", "::mlir::ModuleOp"> {
   let summary = "Kernels to x86-64 shared objects, one per feature set";
   let description = [{
-    Compiles the function in every `qvlx.kernel` for each feature set and adds one `qvlx.object` per feature set that holds them all; the
-    kernels keep their signature and lose their body.
+    Compiles the function in every `qvlx.kernel` for each feature set and adds one `qvlx.object` per feature set; the kernels keep their
+    signature and lose their body. The object of a level (`v3`, `v4`) holds every kernel. That of an extension (`v4+bf16`) holds those
+    whose code differs, beside an object of its level: projections of bf16 rows by bf16 weights, attention in bf16. Without any there is none.
 
     ```mlir
     // before
@@ -94,7 +95,7 @@ def CodegenX86Pass : Pass<"qvl-codegen-x86", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
-    ListOption<"featureSets", "feature-sets", "std::string", "Feature sets to compile for, best last (default: v3,v4)">,
+    ListOption<"featureSets", "feature-sets", "std::string", "Feature sets to compile for, 'native' for the best of this machine (default: all)">,
     Option<"dumpDirectory", "dump-kernels-to", "std::string", "\"\"", "Write KERNEL.mlir, .ll and .s of each feature set here">
   ];
   let dependentDialects = ["::mlir::qvlx::QvlxDialect"];

@@ -1,6 +1,9 @@
 // qvl.attention: softmax attention inside segments. A tile is 64 rows times one head; it walks the
 // segments that meet its rows and takes their keys in blocks of 64 counted from the segment's
 // start. Windows keep the scores of all blocks and then take all values.
+//
+// Where the target multiplies pairs of bf16, queries and keys are copied as words of two elements
+// of a head, in the same way as elements.
 
 #include "Emitters.h"
 #include "KernelFrame.h"
@@ -18,8 +21,11 @@ public:
                    const TileTarget &target)
       : frame(kernel, grid), b(frame.builder()), target(target), layout(AttentionScratch::of(op)),
         element(op.getQuery().getType().getElementType()), rowStride(op.getType().getDimSize(1)),
-        scratch(frame.scratch()),
-        softmax(b, target, layout, scratch, op.getScale().convertToDouble(), keyArrival(op)),
+        inPairs(target.multipliesBf16Pairs() && attendsInPairs(op)),
+        termElement(inPairs ? Type(b.getF32Type()) : element),
+        termStride(inPairs ? rowStride / 2 : rowStride), scratch(frame.scratch()),
+        softmax(b, target, layout, scratch, op.getScale().convertToDouble(), keyArrival(op),
+                inPairs),
         query(frame.buffer(op.getQuery())), key(frame.buffer(op.getKey())),
         value(frame.buffer(op.getValue())), segments(frame.buffer(op.getSegments())),
         segmentEnds(frame.size(op.getSegments(), 0)), result(frame.resultBuffer(0)) {}
@@ -48,6 +54,9 @@ private:
   AttentionScratch layout;
   Type element;      // of heads
   int64_t rowStride; // elements of a row of heads
+  bool inPairs;
+  Type termElement;   // of the terms of a score: elements, or words of two of them
+  int64_t termStride; // terms of a row of heads
   Value scratch;
   OnlineSoftmax softmax;
   Value query, key, value, segments, segmentEnds, result;
@@ -144,14 +153,15 @@ void AttentionEmitter::forEachQueryTile(Value rows,
 
 void AttentionEmitter::copyQueries(Value source, Value rows, Value paddedRows) {
   Type f32 = b.getF32Type();
+  int64_t depth = softmax.scoreDepth();
   auto fill = [&](Value row, llvm::function_ref<Value(int64_t)> vectorOf) {
     Value target = softmax.scratchRow(layout.queries(), row, layout.paddedHeadDim());
-    for (int64_t v = 0; v < softmax.headVectors(); ++v)
+    for (int64_t v = 0; v < softmax.vectorsOf(depth); ++v)
       store(b, vectorOf(v), elementPointer(b, f32, target, v * this->target.lanes()));
   };
   forLoop(b, constantIndex(b, 0), rows, 1, [&](Value row) {
-    Value head = elementPointer(b, element, source, product(b, row, rowStride));
-    fill(row, [&](int64_t v) { return softmax.loadHead(head, element, v); });
+    Value head = elementPointer(b, termElement, source, product(b, row, termStride));
+    fill(row, [&](int64_t v) { return softmax.loadRow(head, termElement, depth, v); });
   });
   Value zero = constantFloat(b, target.vectorType(b.getContext()), 0.0);
   forLoop(b, rows, paddedRows, 1, [&](Value row) { fill(row, [&](int64_t) { return zero; }); });
@@ -160,32 +170,31 @@ void AttentionEmitter::copyQueries(Value source, Value rows, Value paddedRows) {
 /// Keys to lanes: whole squares through registers, the keys behind them one by one.
 void AttentionEmitter::transposeKeys(Value source, Value count) {
   Type f32 = b.getF32Type();
-  int64_t lanes = target.lanes(), wholeHead = layout.headDim / lanes * lanes;
+  int64_t lanes = target.lanes(), depth = softmax.scoreDepth(), whole = depth / lanes * lanes;
   Value wholeKeys = roundDown(b, count, lanes), zero = constantIndex(b, 0);
   auto place = [&](Value key, Value d) {
     return elementPointer(b, f32, scratch,
                           sum(b, sum(b, product(b, d, kKeyBlock), key), layout.keys()));
   };
   forLoop(b, zero, wholeKeys, lanes, [&](Value key) {
-    Value heads = elementPointer(b, element, source, product(b, key, rowStride));
-    forLoop(b, zero, constantIndex(b, wholeHead), lanes, [&](Value d) {
-      transposeSquare(elementPointer(b, element, heads, d), place(key, d), lanes);
+    Value heads = elementPointer(b, termElement, source, product(b, key, termStride));
+    forLoop(b, zero, constantIndex(b, whole), lanes, [&](Value d) {
+      transposeSquare(elementPointer(b, termElement, heads, d), place(key, d), lanes);
     });
-    if (Value d = constantIndex(b, wholeHead); wholeHead < layout.headDim)
-      transposeSquare(elementPointer(b, element, heads, d), place(key, d),
-                      layout.headDim - wholeHead);
+    if (Value d = constantIndex(b, whole); whole < depth)
+      transposeSquare(elementPointer(b, termElement, heads, d), place(key, d), depth - whole);
   });
   forLoop(b, wholeKeys, count, 1, [&](Value key) {
-    Value head = elementPointer(b, element, source, product(b, key, rowStride));
+    Value head = elementPointer(b, termElement, source, product(b, key, termStride));
     auto one = VectorType::get({1}, f32);
-    forLoop(b, zero, constantIndex(b, layout.headDim), 1, [&](Value d) {
-      Value pointer = elementPointer(b, element, head, d);
-      store(b, loadFloats(b, one, element, pointer), place(key, d));
+    forLoop(b, zero, constantIndex(b, depth), 1, [&](Value d) {
+      Value pointer = elementPointer(b, termElement, head, d);
+      store(b, loadFloats(b, one, termElement, pointer), place(key, d));
     });
   });
 }
 
-/// Transposes as many keys as a vector has lanes, `width` elements of each.
+/// Transposes as many keys as a vector has lanes, `width` terms of each.
 void AttentionEmitter::transposeSquare(Value source, Value destination, int64_t width) {
   Type f32 = b.getF32Type();
   int64_t lanes = target.lanes();
@@ -193,8 +202,8 @@ void AttentionEmitter::transposeSquare(Value source, Value destination, int64_t 
   Value mask = width < lanes ? laneMask(b, lanes, constantIndex(b, width)) : Value();
   SmallVector<Value> square;
   for (int64_t key = 0; key < lanes; ++key) {
-    Value pointer = elementPointer(b, element, source, key * rowStride);
-    square.push_back(loadFloats(b, type, element, pointer, mask));
+    Value pointer = elementPointer(b, termElement, source, key * termStride);
+    square.push_back(loadFloats(b, type, termElement, pointer, mask));
   }
   transposeInRegisters(square);
   for (int64_t d = 0; d < width; ++d)

@@ -30,6 +30,18 @@ inline KeyArrival keyArrival(AttentionOp op) {
                                                                : KeyArrival::Streamed;
 }
 
+/// Whether both products of an attention can go by pairs of bf16: along the head for scores, along
+/// the keys for values.
+inline bool attendsInPairs(AttentionOp op) {
+  auto type = op.getQuery().getType();
+  return type.getElementType().isBF16() && type.getDimSize(2) % 2 == 0;
+}
+inline bool attendsInPairs(CachedAttentionOp op) {
+  auto type = op.getQuery().getType();
+  return type.getElementType().isBF16() && op.getCache().getType().getElement().isBF16() &&
+         type.getDimSize(2) % 2 == 0;
+}
+
 /// Scratch memory of an attention tile in f32 elements. Every part starts at a multiple of 64
 /// bytes.
 struct AttentionScratch {

@@ -18,7 +18,9 @@ public:
       : frame(kernel, grid), b(frame.builder()), op(op), target(target),
         scratchLayout(AttentionScratch::of(op)), cacheType(op.getCache().getType()),
         cacheLayout(cacheType), rowStride(op.getType().getDimSize(1)),
-        softmax(b, target, scratchLayout, frame.scratch(), op.getScale().convertToDouble()) {}
+        inPairs(target.multipliesBf16Pairs() && attendsInPairs(op)),
+        softmax(b, target, scratchLayout, frame.scratch(), op.getScale().convertToDouble(),
+                KeyArrival::Streamed, inPairs) {}
 
   void emit() {
     frame.forEachTile([&](Value head, Value rowBegin, Value rowEnd) {
@@ -43,6 +45,7 @@ private:
   CacheType cacheType;
   CacheLayout cacheLayout;
   int64_t rowStride; // elements of a row of heads
+  bool inPairs;
   OnlineSoftmax softmax;
 };
 
@@ -54,16 +57,17 @@ void CachedAttentionEmitter::emitRow(Value head, Value row) {
   Value offset = sum(b, product(b, row, rowStride), product(b, head, group * headDim));
   Type element = op.getType().getElementType();
   Value queries = elementPointer(b, element, frame.buffer(op.getQuery()), offset);
-  if (element.isBF16())
+  if (element.isBF16() && !inPairs)
     queries = widenQueries(queries);
+  int64_t stride = softmax.scoreDepth();
   Value heads = constantIndex(b, group);
   softmax.reset(heads);
   forLoop(b, constantIndex(b, 0), keys, kKeyBlock, [&](Value firstKey) {
     auto [block, values] = blockAt(sequence, head, firstKey, keys);
     for (int64_t first = 0; first < group; first += target.attentionForm().rows) {
-      Value start = elementPointer(b, b.getF32Type(), queries, first * headDim);
+      Value start = elementPointer(b, b.getF32Type(), queries, first * stride);
       int64_t count = std::min(target.attentionForm().rows, group - first);
-      QueryRows rows{start, headDim, constantIndex(b, first), count};
+      QueryRows rows{start, stride, constantIndex(b, first), count};
       softmax.addScores(rows, block);
       softmax.addValues(rows, values);
     }

@@ -1,13 +1,14 @@
 // Projections over weight panels: x·Wᵀ with a register tile of rows times output columns.
 //
-// Every accumulator is one chain of fused multiply-adds over ascending k that starts at zero; the
+// Every accumulator is one chain of multiply-adds over ascending k that starts at zero; the
 // epilogue works on finished chains, element by element. All forms of the tile (many rows down to
 // one) emit the same chain, so a row's result does not depend on its neighbours (contract C10). Two
 // weights lie in turns in the same panels, so that a tile reads them like one; their accumulators
 // come apart in front of the epilogue.
 //
-// Rows of bf16 are widened into scratch memory once per tile of the grid, for all its panels; the
-// register tiles read f32 in any case.
+// Where the target multiplies pairs of bf16 and both operands are bf16, a link of the chain is the
+// two products of a pair. Otherwise the register tiles read f32: rows of bf16 are widened into
+// scratch memory once per tile of the grid, for all its panels.
 
 #include "Loops.h"
 #include "Projection.h"
@@ -28,7 +29,8 @@ public:
   LinearEmitter(KernelFrame &frame, const Projection &projection, const TileTarget &target)
       : frame(frame), b(frame.builder()), target(target), projection(projection),
         panel(projection.panel), lineElements(panel.getN() * panel.getKGroup()),
-        weightCount(panel.getInterleave() > 0 ? 2 : 1) {}
+        weightCount(panel.getInterleave() > 0 ? 2 : 1),
+        inPairs(target.multipliesBf16Pairs() && multipliesBf16(projection.inputElement, panel)) {}
 
   void emit();
 
@@ -37,6 +39,14 @@ private:
   struct Columns {
     SmallVector<Value> lines;
     int64_t vectorsPerPanel;
+  };
+
+  /// The result of a tile and the operands of its epilogue in memory, in rows of `form`.
+  struct Output {
+    TileForm form; // of the result: two weights share its columns
+    Value firstColumn;
+    TileRows result;
+    SmallVector<TileRows> operands; // a vector is a matrix of one row
   };
 
   int64_t panels() const {
@@ -52,7 +62,13 @@ private:
   SmallVector<Value> sumOverDepth(TileForm form, const TileRows &rows, const Columns &tile);
   void addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line, int64_t steps,
                MutableArrayRef<Value> sums);
-  void storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums);
+  void addPairLine(TileForm form, const TileRows &inputs, const Columns &tile, Value lineOffset,
+                   int64_t steps, MutableArrayRef<Value> sums);
+  Value inputPair(Value pointer, int64_t steps);
+  Output tileOutput(TileForm form, Value row, Value firstColumn);
+  void prefetchOperands(const Output &tile);
+  void prefetchRows(const TileRows &rows, Type element, TileForm form);
+  void storeTile(const Output &tile, ArrayRef<Value> sums);
   SmallVector<Value> separateWeights(ArrayRef<Value> sums);
 
   KernelFrame &frame;
@@ -61,6 +77,7 @@ private:
   const Projection &projection;
   PanelAttr panel;
   int64_t lineElements, weightCount;
+  bool inPairs;       // products of pairs of bf16
   Value widened;      // rows of the tile in f32 [rows][depth] when the input is bf16
   Value firstTileRow; // of the tile of the grid
 };
@@ -70,7 +87,7 @@ void LinearEmitter::emit() {
     Value firstPanel = product(b, columnTile, kPanelsPerTile);
     Value panelsLeft = difference(b, constantIndex(b, panels()), firstPanel);
     Value panelCount = minimum(b, panelsLeft, constantIndex(b, kPanelsPerTile));
-    if (projection.inputElement.isBF16())
+    if (projection.inputElement.isBF16() && !inPairs)
       widenRows(rowBegin, rowEnd);
     Value row = rowBegin;
     for (TileForm form : target.linearForms()) {
@@ -106,14 +123,14 @@ void LinearEmitter::widenRows(Value rowBegin, Value rowEnd) {
   });
 }
 
-/// The rows [row, row + rows) of the input in f32.
+/// The rows [row, row + rows) of the input: pairs of bf16, or f32.
 TileRows LinearEmitter::inputRows(Value row, int64_t rows) {
   Value start = constantIndex(b, 0);
   if (widened)
     return TileRows(b, {}, b.getF32Type(), widened, projection.depth,
                     difference(b, row, firstTileRow), rows, start);
-  return TileRows(b, projection.load, b.getF32Type(), projection.input, projection.depth, row, rows,
-                  start);
+  return TileRows(b, projection.load, projection.inputElement, projection.input, projection.depth,
+                  row, rows, start);
 }
 
 /// Rows [rowBegin, rowEnd), a multiple of the form's rows, times the panels of the tile. A form of
@@ -141,12 +158,12 @@ void LinearEmitter::emitColumns(TileForm form, Value firstColumn, Value lastColu
 }
 
 void LinearEmitter::emitTile(TileForm form, Value row, Value firstColumn) {
+  Output output = tileOutput({form.rows, form.vectors / weightCount}, row,
+                             quotient(b, firstColumn, weightCount));
+  prefetchOperands(output);
   SmallVector<Value> sums =
       sumOverDepth(form, inputRows(row, form.rows), tileColumns(form, firstColumn));
-  if (weightCount == 1)
-    return storeTile(form, row, firstColumn, sums);
-  TileForm halved{form.rows, form.vectors / 2};
-  storeTile(halved, row, quotient(b, firstColumn, 2), separateWeights(sums));
+  storeTile(output, weightCount == 1 ? sums : separateWeights(sums));
 }
 
 /// The accumulators of two weights, which take turns in blocks of lanes, as pairs of vectors: the
@@ -203,13 +220,15 @@ SmallVector<Value> LinearEmitter::sumOverDepth(TileForm form, const TileRows &ro
 void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line,
                             int64_t steps, MutableArrayRef<Value> sums) {
   int64_t group = panel.getKGroup(), vectors = form.vectors;
-  SmallVector<SmallVector<Value>> weights;
   Value lineOffset = product(b, line, lineElements);
+  TileRows inputs = rows.advanced(b, product(b, line, group));
+  if (inPairs)
+    return addPairLine(form, inputs, tile, lineOffset, steps, sums);
+  SmallVector<SmallVector<Value>> weights;
   for (Value panelLines : tile.lines)
     weights.push_back(
         target.loadPanelLine(b, elementPointer(b, panel.getElement(), panelLines, lineOffset),
                              tile.vectorsPerPanel, group));
-  TileRows inputs = rows.advanced(b, product(b, line, group));
   for (int64_t step = 0; step < steps; ++step) {
     for (int64_t row = 0; row < form.rows; ++row) {
       Value x = load(b, b.getF32Type(), inputs.pointer(b, row, step));
@@ -224,21 +243,78 @@ void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &
   }
 }
 
+/// The same by products of pairs. Behind an odd depth the second element of the pair is zero, like
+/// the padding of the weights.
+void LinearEmitter::addPairLine(TileForm form, const TileRows &inputs, const Columns &tile,
+                                Value lineOffset, int64_t steps, MutableArrayRef<Value> sums) {
+  int64_t pairElements = 2 * target.lanes();
+  auto pairs = VectorType::get({pairElements}, b.getBF16Type());
+  SmallVector<Value> weights;
+  for (Value panelLines : tile.lines)
+    for (int64_t v = 0; v < tile.vectorsPerPanel; ++v) {
+      Value lineStart = elementPointer(b, panel.getElement(), panelLines, lineOffset);
+      weights.push_back(
+          load(b, pairs, elementPointer(b, panel.getElement(), lineStart, v * pairElements)));
+    }
+  auto words = VectorType::get({target.lanes()}, b.getI32Type());
+  for (int64_t row = 0; row < form.rows; ++row) {
+    Value pair = inputPair(inputs.pointer(b, row, 0), steps);
+    Value everywhere =
+        vector::BitCastOp::create(b, pairs, vector::BroadcastOp::create(b, words, pair));
+    for (int64_t v = 0; v < form.vectors; ++v) {
+      Value &chain = sums[row * form.vectors + v];
+      chain = target.addPairProducts(b, everywhere, weights[v], chain);
+    }
+  }
+}
+
+/// A pair of bf16, or a single one and zero, in 32 bits. A row of odd depth starts at any element.
+Value LinearEmitter::inputPair(Value pointer, int64_t steps) {
+  constexpr int64_t alignment = 2;
+  if (steps == 2)
+    return load(b, b.getI32Type(), pointer, alignment);
+  return arith::ExtUIOp::create(b, b.getI32Type(), load(b, b.getI16Type(), pointer, alignment));
+}
+
+LinearEmitter::Output LinearEmitter::tileOutput(TileForm form, Value row, Value firstColumn) {
+  auto tileRows = [&](const RowMap &map, Type element, Value memory) {
+    return TileRows(b, map, element, memory, projection.columns, row, form.rows, firstColumn);
+  };
+  Output tile{form,
+              firstColumn,
+              tileRows(projection.store, projection.resultElement, projection.result),
+              {}};
+  for (const EpilogueOperand &operand : projection.operands)
+    tile.operands.push_back(operand.perElement ? tileRows({}, operand.element, operand.memory)
+                                               : TileRows(b, {}, operand.element, operand.memory,
+                                                          projection.columns, constantIndex(b, 0),
+                                                          1, firstColumn));
+  return tile;
+}
+
+/// The sums of a tile take longer than memory: what the epilogue reads is fetched meanwhile. Rows
+/// lie far apart, so the processor would not see them coming.
+void LinearEmitter::prefetchOperands(const Output &tile) {
+  for (auto [operand, rows] : llvm::zip(projection.operands, tile.operands))
+    if (operand.perElement)
+      prefetchRows(rows, operand.element, tile.form);
+}
+
+void LinearEmitter::prefetchRows(const TileRows &rows, Type element, TileForm form) {
+  constexpr int64_t lineBytes = 64;
+  constexpr uint32_t read = 0, keepInAllCaches = 3, data = 1;
+  int64_t perLine = lineBytes * 8 / element.getIntOrFloatBitWidth();
+  for (int64_t row = 0; row < form.rows; ++row)
+    for (int64_t column = 0; column < form.vectors * target.lanes(); column += perLine)
+      LLVM::Prefetch::create(b, rows.pointer(b, row, column), read, keepInAllCaches, data);
+}
+
 /// The epilogue on finished sums: for each of the form's vectors of result columns, one of each
 /// weight. Operands per column are loaded once for all rows.
-void LinearEmitter::storeTile(TileForm form, Value row, Value firstColumn, ArrayRef<Value> sums) {
+void LinearEmitter::storeTile(const Output &tile, ArrayRef<Value> sums) {
+  const auto &[form, firstColumn, resultRows, operandRows] = tile;
   int64_t columns = projection.columns;
   VectorType type = target.vectorType(b.getContext());
-  auto tileRows = [&](const RowMap &map, Type element, Value memory) {
-    return TileRows(b, map, element, memory, columns, row, form.rows, firstColumn);
-  };
-  TileRows resultRows = tileRows(projection.store, projection.resultElement, projection.result);
-  SmallVector<TileRows> operandRows; // a vector is a matrix of one row
-  for (const EpilogueOperand &operand : projection.operands)
-    operandRows.push_back(operand.perElement
-                              ? tileRows({}, operand.element, operand.memory)
-                              : TileRows(b, {}, operand.element, operand.memory, columns,
-                                         constantIndex(b, 0), 1, firstColumn));
   bool partial = weightCount * columns % panel.getN() != 0;
   Value columnsLeft = difference(b, constantIndex(b, columns), firstColumn);
   for (int64_t v = 0; v < form.vectors; ++v) {

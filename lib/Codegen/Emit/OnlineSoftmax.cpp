@@ -32,14 +32,23 @@ Value combineLanes(ImplicitLocOpBuilder &b, Value vector, Combine combine) {
 
 } // namespace
 
-Value OnlineSoftmax::headMask(int64_t vector) {
-  int64_t left = layout.headDim - vector * target.lanes();
+Value OnlineSoftmax::rowMask(int64_t size, int64_t vector) {
+  int64_t left = size - vector * target.lanes();
   return left >= target.lanes() ? Value() : laneMask(b, target.lanes(), constantIndex(b, left));
 }
 
-Value OnlineSoftmax::loadHead(Value head, Type element, int64_t vector) {
-  Value pointer = elementPointer(b, element, head, vector * target.lanes());
-  return loadFloats(b, vectorType(), element, pointer, headMask(vector));
+Value OnlineSoftmax::loadRow(Value row, Type element, int64_t size, int64_t vector) {
+  Value pointer = elementPointer(b, element, row, vector * target.lanes());
+  return loadFloats(b, vectorType(), element, pointer, rowMask(size, vector));
+}
+
+/// `sums + x · y`, by lane or by pair of bf16 in a lane.
+Value OnlineSoftmax::multiplyAdd(Value x, Value y, Value sums) {
+  if (!inPairs)
+    return math::FmaOp::create(b, x, y, sums);
+  auto pairs = VectorType::get({2 * target.lanes()}, b.getBF16Type());
+  return target.addPairProducts(b, vector::BitCastOp::create(b, pairs, x),
+                                vector::BitCastOp::create(b, pairs, y), sums);
 }
 
 Value OnlineSoftmax::scratchRow(int64_t part, Value row, int64_t stride) {
@@ -74,28 +83,25 @@ void OnlineSoftmax::addValues(const QueryRows &rows, const ValueRows &values) {
     emitValues(rows, values, first, std::min(vectors, headVectors() - first));
 }
 
-/// Scores of all rows with a few vectors of keys: one chain over ascending head_dim each.
+/// Scores of all rows with a few vectors of keys: one chain over the ascending head each.
 void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, Value firstKey) {
   Type f32 = b.getF32Type();
   int64_t vectors = target.attentionForm().vectors, lanes = target.lanes();
   SmallVector<Value> zeros(rows.rows * vectors, constantFloat(b, vectorType(), 0.0));
-  auto addProducts = [&](Value d, MutableArrayRef<Value> scores) {
-    Value keys =
-        elementPointer(b, block.element, block.keys, sum(b, product(b, d, block.stride), firstKey));
-    Value queries = elementPointer(b, f32, rows.queries, d);
+  auto addProducts = [&](Value term, MutableArrayRef<Value> scores) {
+    Value queries = elementPointer(b, f32, rows.queries, term);
     SmallVector<Value> k;
     for (int64_t v = 0; v < vectors; ++v)
-      k.push_back(loadFloats(b, vectorType(), block.element,
-                             elementPointer(b, block.element, keys, v * lanes)));
+      k.push_back(keyVector(block, term, firstKey, v));
     for (int64_t r = 0; r < rows.rows; ++r) {
       Value q = load(b, f32, elementPointer(b, f32, queries, r * rows.stride));
       Value qs = vector::BroadcastOp::create(b, vectorType(), q);
       for (int64_t v = 0; v < vectors; ++v)
-        scores[r * vectors + v] = math::FmaOp::create(b, qs, k[v], scores[r * vectors + v]);
+        scores[r * vectors + v] = multiplyAdd(qs, k[v], scores[r * vectors + v]);
     }
   };
   SmallVector<Value> scores =
-      forLoop(b, constantIndex(b, 0), constantIndex(b, layout.headDim), 1, zeros, addProducts);
+      forLoop(b, constantIndex(b, 0), constantIndex(b, scoreDepth()), 1, zeros, addProducts);
   Value factor = constantFloat(b, vectorType(), scale);
   for (int64_t r = 0; r < rows.rows; ++r) {
     Value row = scratchRow(layout.scores(), sum(b, rows.first, r), layout.scoreKeys);
@@ -107,14 +113,41 @@ void OnlineSoftmax::emitScoreTile(const QueryRows &rows, const KeyBlock &block, 
   }
 }
 
+/// A term of some keys: an element of each, or a pair.
+Value OnlineSoftmax::keyVector(const KeyBlock &block, Value term, Value firstKey, int64_t vector) {
+  auto elementsOf = [&](Value row) {
+    Value keys = elementPointer(b, block.element, block.keys,
+                                sum(b, product(b, row, block.stride), firstKey));
+    return loadFloats(b, vectorType(), block.element,
+                      elementPointer(b, block.element, keys, vector * target.lanes()));
+  };
+  if (!inPairs || block.element.isF32())
+    return elementsOf(term);
+  Value even = product(b, term, 2);
+  return joinPairs(elementsOf(even), elementsOf(sum(b, even, 1)));
+}
+
+/// Words of two bf16, which come in f32: the even ones in the low halves, the odd ones, or zeros,
+/// in the high halves.
+Value OnlineSoftmax::joinPairs(Value even, Value odd) {
+  VectorType words = vectorType().clone(b.getI32Type());
+  auto bitsOf = [&](Value floats) { return arith::BitcastOp::create(b, words, floats); };
+  // A bf16 is the high half of its f32.
+  Value sixteen = arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(32, 16)));
+  Value pairs = arith::ShRUIOp::create(b, bitsOf(even), sixteen);
+  if (odd)
+    pairs = arith::OrIOp::create(b, pairs, bitsOf(odd));
+  return arith::BitcastOp::create(b, vectorType(), pairs);
+}
+
 /// The scores of a row, of which the first `count` are those of keys.
 struct OnlineSoftmax::KeptScores {
   Value scores, count;
 };
 
-/// A vector of scores in memory, minus infinity behind the last key.
+/// The scores of some keys from number `key` on, minus infinity behind the last key.
 struct OnlineSoftmax::ScoreVector {
-  Value pointer, mask, scores;
+  Value key, mask, scores;
 };
 
 /// Combines all vectors of scores in ascending order, a block of keys at a time.
@@ -123,14 +156,13 @@ Value OnlineSoftmax::reduceScores(const KeptScores &kept, Value initial,
   int64_t lanes = target.lanes();
   Value lowest = constantFloat(b, vectorType(), -std::numeric_limits<double>::infinity());
   auto combineBlock = [&](Value first, MutableArrayRef<Value> result) {
-    Value block = elementPointer(b, b.getF32Type(), kept.scores, first);
     Value left = difference(b, kept.count, first);
     for (int64_t v = 0; v < kKeyBlock / lanes; ++v) {
-      Value pointer = elementPointer(b, b.getF32Type(), block, v * lanes);
+      Value key = sum(b, first, v * lanes);
       Value mask = laneMask(b, lanes, sum(b, left, -v * lanes));
-      Value loaded = load(b, vectorType(), pointer);
+      Value loaded = load(b, vectorType(), elementPointer(b, b.getF32Type(), kept.scores, key));
       Value scores = arith::SelectOp::create(b, mask, loaded, lowest);
-      result.front() = combine({pointer, mask, scores}, result.front());
+      result.front() = combine({key, mask, scores}, result.front());
     }
   };
   Value zero = constantIndex(b, 0);
@@ -154,9 +186,16 @@ Value OnlineSoftmax::storeProbabilities(const KeptScores &kept, Value maxima) {
   return reduceScores(kept, zero, [&](const ScoreVector &vector, Value total) {
     Value exponential = math::ExpOp::create(b, arith::SubFOp::create(b, vector.scores, maxima));
     Value probability = arith::SelectOp::create(b, vector.mask, exponential, zero);
-    store(b, probability, vector.pointer);
+    storeProbability(kept, vector.key, probability);
     return arith::AddFOp::create(b, total, probability).getResult();
   });
+}
+
+/// Stores a vector in the place of the scores. In pairs they take the first half of it, so vectors
+/// in ascending order replace scores that are used already.
+void OnlineSoftmax::storeProbability(const KeptScores &kept, Value key, Value probability) {
+  Value pointer = elementPointer(b, probabilityType(), kept.scores, key);
+  storeFloats(b, probability, probabilityType(), pointer);
 }
 
 /// Turns the kept scores of a row into probabilities, and brings the sum and the weighted sum of
@@ -198,33 +237,61 @@ void OnlineSoftmax::rescale(Value row, Value decay, Value total) {
 /// Adds probability times value for some vectors of the head: one chain over ascending keys each.
 void OnlineSoftmax::emitValues(const QueryRows &rows, const ValueRows &block, int64_t firstVector,
                                int64_t vectors) {
-  Type f32 = b.getF32Type();
   SmallVector<Value> pointers, sums;
   for (int64_t r = 0; r < rows.rows; ++r) {
     Value output = scratchRow(layout.output(), sum(b, rows.first, r), layout.paddedHeadDim());
     for (int64_t v = 0; v < vectors; ++v) {
-      pointers.push_back(elementPointer(b, f32, output, (firstVector + v) * target.lanes()));
+      int64_t column = (firstVector + v) * target.lanes();
+      pointers.push_back(elementPointer(b, b.getF32Type(), output, column));
       sums.push_back(arrival == KeyArrival::Whole ? constantFloat(b, vectorType(), 0.0)
                                                   : load(b, vectorType(), pointers.back()));
     }
   }
-  Value scoreRow = scratchRow(layout.scores(), rows.first, layout.scoreKeys);
-  auto addKey = [&](Value key, MutableArrayRef<Value> sums) {
-    Value head = elementPointer(b, block.element, block.values, product(b, key, block.stride));
-    Value column = elementPointer(b, f32, scoreRow, key);
-    SmallVector<Value> values;
-    for (int64_t v = 0; v < vectors; ++v)
-      values.push_back(loadHead(head, block.element, firstVector + v));
-    for (int64_t r = 0; r < rows.rows; ++r) {
-      Value p = load(b, f32, elementPointer(b, f32, column, r * layout.scoreKeys));
-      Value ps = vector::BroadcastOp::create(b, vectorType(), p);
-      for (int64_t v = 0; v < vectors; ++v)
-        sums[r * vectors + v] = math::FmaOp::create(b, ps, values[v], sums[r * vectors + v]);
-    }
+  auto add = [&](Value begin, Value end, KeyStep step) {
+    sums = forLoop(b, begin, end, step == KeyStep::Single ? 1 : 2, sums,
+                   [&](Value key, MutableArrayRef<Value> carried) {
+                     SmallVector<Value> values;
+                     for (int64_t v = 0; v < vectors; ++v)
+                       values.push_back(valueVector(block, key, firstVector + v, step));
+                     addKeys(rows, key, values, carried);
+                   });
   };
-  sums = forLoop(b, constantIndex(b, 0), block.count, 1, sums, addKey);
+  Value zero = constantIndex(b, 0), even = roundDown(b, block.count, 2);
+  if (inPairs) {
+    add(zero, even, KeyStep::Pair);
+    add(even, block.count, KeyStep::Last);
+  } else {
+    add(zero, block.count, KeyStep::Single);
+  }
   for (auto [pointer, value] : llvm::zip_equal(pointers, sums))
     store(b, value, pointer);
+}
+
+/// Adds the products of all rows' probabilities of a key, or of a pair, with its vectors of values.
+void OnlineSoftmax::addKeys(const QueryRows &rows, Value key, ArrayRef<Value> values,
+                            MutableArrayRef<Value> sums) {
+  for (int64_t r = 0; r < rows.rows; ++r) {
+    Value scores = scratchRow(layout.scores(), sum(b, rows.first, r), layout.scoreKeys);
+    Value p = load(b, b.getF32Type(), elementPointer(b, probabilityType(), scores, key));
+    Value ps = vector::BroadcastOp::create(b, vectorType(), p);
+    for (size_t v = 0; v < values.size(); ++v) {
+      Value &chain = sums[r * values.size() + v];
+      chain = multiplyAdd(ps, values[v], chain);
+    }
+  }
+}
+
+/// A vector of a head, or of pairs: each element beside that of the next key, in words. The last
+/// key of an odd number stands beside zeros: there is no row behind it, and the probability there
+/// is zero.
+Value OnlineSoftmax::valueVector(const ValueRows &block, Value key, int64_t vector, KeyStep step) {
+  auto valuesOf = [&](Value key) {
+    Value head = elementPointer(b, block.element, block.values, product(b, key, block.stride));
+    return loadRow(head, block.element, layout.headDim, vector);
+  };
+  if (step == KeyStep::Single)
+    return valuesOf(key);
+  return joinPairs(valuesOf(key), step == KeyStep::Pair ? valuesOf(sum(b, key, 1)) : Value());
 }
 
 void OnlineSoftmax::finish(Value rows, Value result, Type element, int64_t stride) {
@@ -240,7 +307,7 @@ void OnlineSoftmax::finish(Value rows, Value result, Type element, int64_t strid
       Value weighted = load(b, vectorType(), elementPointer(b, f32, output, v * target.lanes()));
       Value quotient = arith::DivFOp::create(b, weighted, totals);
       Value pointer = elementPointer(b, element, resultRow, v * target.lanes());
-      storeFloats(b, quotient, element, pointer, headMask(v));
+      storeFloats(b, quotient, element, pointer, rowMask(layout.headDim, v));
     }
   });
 }

@@ -11,8 +11,8 @@ namespace mlir::qvl {
 /// One block of keys of a head. They lie transposed, so that the lanes of a vector are keys; lanes
 /// behind `count` are read but do not count, whatever they hold.
 struct KeyBlock {
-  Value keys;   // [head_dim][stride]
-  Type element; // f32 or bf16
+  Value keys;   // [head_dim][stride], or words [scoreDepth][stride]
+  Type element; // f32, also for words of two bf16, or bf16
   int64_t stride;
   Value first; // number of the block's first key among those whose scores are kept
   Value count; // from 1 to kKeyBlock
@@ -28,7 +28,7 @@ struct ValueRows {
 
 /// Query rows that go through keys together. All rows are computed, so they must be readable.
 struct QueryRows {
-  Value queries; // f32 [rows][stride]
+  Value queries; // f32 or words of two bf16 [rows][stride]
   int64_t stride;
   Value first; // number of the first row among the rows of the state
   int64_t rows;
@@ -39,11 +39,17 @@ struct QueryRows {
 /// its result depends on its own query and keys only (contract C10). Rows whose keys come whole
 /// start with their probabilities instead of joining them to the state of no keys; for one block
 /// of keys that gives the same bits.
+///
+/// In pairs, both products are those of pairs of bf16 (TileTarget::addPairProducts()): queries come
+/// as words of two neighbouring elements of a head, keys as such words or in bf16, values in bf16,
+/// and probabilities are rounded to bf16 as the reference does. Sums stay in f32.
 class OnlineSoftmax {
 public:
   OnlineSoftmax(ImplicitLocOpBuilder &b, const TileTarget &target, AttentionScratch layout,
-                Value scratch, double scale, KeyArrival arrival = KeyArrival::Streamed)
-      : b(b), target(target), layout(layout), scratch(scratch), scale(scale), arrival(arrival) {}
+                Value scratch, double scale, KeyArrival arrival = KeyArrival::Streamed,
+                bool inPairs = false)
+      : b(b), target(target), layout(layout), scratch(scratch), scale(scale), arrival(arrival),
+        inPairs(inPairs) {}
 
   /// The state of no keys for rows [0, rows).
   void reset(Value rows);
@@ -56,18 +62,23 @@ public:
   /// of type `element`.
   void finish(Value rows, Value result, Type element, int64_t stride);
 
-  /// Vectors of a head, the last of which may be partial, and the mask of the elements of vector
-  /// `v` (null when all count).
-  int64_t headVectors() const { return llvm::divideCeil(layout.headDim, target.lanes()); }
-  Value headMask(int64_t vector);
-  /// Loads vector `v` of a head of type `element` as f32; lanes behind its end are zero and not
-  /// read.
-  Value loadHead(Value head, Type element, int64_t vector);
+  /// Terms of a score: elements of a head, or pairs of them.
+  int64_t scoreDepth() const { return inPairs ? layout.headDim / 2 : layout.headDim; }
+  /// Vectors of a row of `size` elements, the last of which may be partial.
+  int64_t vectorsOf(int64_t size) const { return llvm::divideCeil(size, target.lanes()); }
+  /// Loads vector `vector` of a row of `size` elements of type `element` as f32; lanes behind its
+  /// end are zero and not read.
+  Value loadRow(Value row, Type element, int64_t size, int64_t vector);
   /// A place in scratch memory: element `row * stride` of a part.
   Value scratchRow(int64_t part, Value row, int64_t stride);
 
 private:
   VectorType vectorType() const { return target.vectorType(b.getContext()); }
+  int64_t headVectors() const { return vectorsOf(layout.headDim); }
+  /// The lanes of a vector that are inside of a row, null when all are.
+  Value rowMask(int64_t size, int64_t vector);
+  Type probabilityType() { return inPairs ? Type(b.getBF16Type()) : b.getF32Type(); }
+  Value multiplyAdd(Value x, Value y, Value sums);
   void emitScoreTile(const QueryRows &rows, const KeyBlock &block, Value firstKey);
   void emitProbabilities(Value row, Value count);
   struct KeptScores; // of one row
@@ -76,10 +87,17 @@ private:
                      llvm::function_ref<Value(const ScoreVector &, Value)> combine);
   Value largestScores(const KeptScores &kept);
   Value storeProbabilities(const KeptScores &kept, Value maxima);
+  void storeProbability(const KeptScores &kept, Value key, Value probability);
   void joinState(Value row, const KeptScores &kept, Value maximumOfBlock);
   void rescale(Value row, Value decay, Value total);
   void emitValues(const QueryRows &rows, const ValueRows &block, int64_t firstVector,
                   int64_t vectors);
+  void addKeys(const QueryRows &rows, Value key, ArrayRef<Value> values,
+               MutableArrayRef<Value> sums);
+  Value keyVector(const KeyBlock &block, Value term, Value firstKey, int64_t vector);
+  Value joinPairs(Value even, Value odd);
+  enum class KeyStep { Single, Pair, Last }; // the last of an odd number of keys
+  Value valueVector(const ValueRows &block, Value key, int64_t vector, KeyStep step);
 
   ImplicitLocOpBuilder &b;
   const TileTarget &target;
@@ -87,6 +105,7 @@ private:
   Value scratch;
   double scale;
   KeyArrival arrival;
+  bool inPairs;
 };
 
 } // namespace mlir::qvl

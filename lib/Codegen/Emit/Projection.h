@@ -33,6 +33,11 @@ struct Projection {
   std::function<Value(ImplicitLocOpBuilder &, ArrayRef<Value>)> epilogue = {};
 };
 
+/// Whether both factors of a product are bf16.
+inline bool multipliesBf16(Type inputElement, PanelAttr panel) {
+  return inputElement.isBF16() && panel.getElement().isBF16();
+}
+
 /// Whether the qvl.linear or qvl.fused_linear of a kernel function has weights, vectors and an
 /// epilogue of the forms that emitters know. Emits an error at the kernel function.
 LogicalResult checkProjection(func::FuncOp kernel);

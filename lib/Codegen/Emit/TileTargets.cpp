@@ -45,7 +45,7 @@ private:
   }
 };
 
-class Avx512Target final : public X86TileTarget {
+class Avx512Target : public X86TileTarget {
 public:
   int64_t lanes() const override { return 16; }
   // Sixteen accumulators hide the latency of two FMA units and leave registers for weights. A
@@ -55,6 +55,21 @@ public:
     return forms;
   }
   TileForm attentionForm() const override { return {8, 2}; }
+};
+
+/// The same registers: weights need none for widening, so the forms keep.
+class Avx512Bf16Target final : public Avx512Target {
+public:
+  bool multipliesBf16Pairs() const override { return true; }
+  // vdpbf16ps takes denormal operands and gives denormal results as zero, which is below any
+  // rounding of a sum that matters.
+  Value addPairProducts(ImplicitLocOpBuilder &b, Value input, Value weights,
+                        Value sums) const override {
+    auto dot = LLVM::CallIntrinsicOp::create(b, sums.getType(),
+                                             b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
+                                             ValueRange{sums, input, weights});
+    return dot.getResults();
+  }
 };
 
 class Avx2Target final : public X86TileTarget {
@@ -71,6 +86,9 @@ public:
 } // namespace
 
 std::unique_ptr<TileTarget> createAvx512Target() { return std::make_unique<Avx512Target>(); }
+std::unique_ptr<TileTarget> createAvx512Bf16Target() {
+  return std::make_unique<Avx512Bf16Target>();
+}
 std::unique_ptr<TileTarget> createAvx2Target() { return std::make_unique<Avx2Target>(); }
 
 } // namespace mlir::qvl

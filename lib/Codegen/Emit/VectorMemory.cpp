@@ -21,8 +21,8 @@ Value widenBf16(ImplicitLocOpBuilder &b, Value bits, VectorType type) {
   return arith::BitcastOp::create(b, type, high);
 }
 
-/// The bits of the nearest bf16, ties to even. In integers: most targets have no instruction for
-/// it, and LLVM would call a library.
+} // namespace
+
 Value roundToBf16(ImplicitLocOpBuilder &b, Value value) {
   auto type = cast<VectorType>(value.getType());
   VectorType words = type.clone(b.getI32Type());
@@ -32,15 +32,14 @@ Value roundToBf16(ImplicitLocOpBuilder &b, Value value) {
       arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, sixteen), wordSplat(b, words, 1));
   Value bias = arith::AddIOp::create(b, odd, wordSplat(b, words, 0x7fff));
   Value rounded = arith::AddIOp::create(b, bits, bias);
-  // Rounding could carry the bits of a NaN over to a number.
+  // Rounding could carry the bits of a NaN over to a number. Its own bits made quiet, and not a
+  // constant: LLVM would move the choice of a constant behind the conversion, to bf16.
   Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
-  Value quiet = wordSplat(b, words, 0x7fc00000);
+  Value quiet = arith::OrIOp::create(b, bits, wordSplat(b, words, 0x400000));
   Value chosen = arith::SelectOp::create(b, isNaN, quiet, rounded);
   return arith::TruncIOp::create(b, type.clone(b.getI16Type()),
                                  arith::ShRUIOp::create(b, chosen, sixteen));
 }
-
-} // namespace
 
 Value constantIndex(ImplicitLocOpBuilder &b, int64_t value) {
   return arith::ConstantIndexOp::create(b, value);

@@ -32,6 +32,11 @@ Value loadFloats(ImplicitLocOpBuilder &b, VectorType type, Type element, Value p
 void storeFloats(ImplicitLocOpBuilder &b, Value value, Type element, Value pointer, Value mask = {},
                  int64_t alignment = 0);
 
+/// The bits of the nearest bf16 of each lane of an f32 vector, ties to even; NaN stays NaN. In
+/// 32-bit integers: most targets have no instruction for it, LLVM would call a library, and it
+/// chooses between vectors of bf16 lane by lane.
+Value roundToBf16(ImplicitLocOpBuilder &b, Value value);
+
 /// Lanes below `count` (of type index).
 Value laneMask(ImplicitLocOpBuilder &b, int64_t lanes, Value count);
 /// Loads the lanes of the mask and zeroes the others, which are not read.

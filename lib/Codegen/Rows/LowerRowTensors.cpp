@@ -1,5 +1,6 @@
 // linalg on tensors -> vectors -> memory.
 
+#include "lib/Codegen/Emit/VectorMemory.h"
 #include "lib/Codegen/Rows/RowTensors.h"
 #include "qvl/Codegen/RowKernels.h"
 
@@ -47,6 +48,21 @@ void mergeViews(func::FuncOp function) {
   eliminateCommonSubExpressions(rewriter, dominance, function);
 }
 
+/// Vectors of f32 to bf16 in integers. The upstream pattern for it chooses between vectors of bf16.
+struct RoundVector : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    auto type = dyn_cast<VectorType>(op.getType());
+    auto from = dyn_cast<VectorType>(op.getIn().getType());
+    if (!type || !type.getElementType().isBF16() || !from.getElementType().isF32())
+      return rewriter.notifyMatchFailure(op, "not a vector of f32 to bf16");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, type, roundToBf16(b, op.getIn()));
+    return success();
+  }
+};
+
 /// Transfers of memrefs become loads and stores, bf16 conversions integer arithmetic where the
 /// target has no instruction and would call a library.
 LogicalResult lowerTransfers(func::FuncOp function, Bf16Conversion conversion) {
@@ -54,8 +70,10 @@ LogicalResult lowerTransfers(func::FuncOp function, Bf16Conversion conversion) {
   memref::populateFoldMemRefAliasOpPatterns(patterns);
   vector::populateVectorTransferLoweringPatterns(patterns);
   memref::CopyOp::getCanonicalizationPatterns(patterns, function.getContext());
-  if (conversion == Bf16Conversion::Integers)
+  if (conversion == Bf16Conversion::Integers) {
     arith::populateExpandBFloat16Patterns(patterns);
+    patterns.add<RoundVector>(function.getContext(), PatternBenefit(2));
+  }
   return applyPatternsGreedily(function, std::move(patterns));
 }
 

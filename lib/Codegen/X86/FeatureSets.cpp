@@ -12,12 +12,11 @@ constexpr StringLiteral kLevel4[] = {"avx512f", "avx512bw", "avx512cd", "avx512d
 } // namespace
 
 ArrayRef<X86FeatureSet> X86FeatureSet::all() {
-  static constexpr X86FeatureSet sets[] = {
-      {"v3", "x86-64-v3", "", false},
-      {"v3+avxvnni", "x86-64-v3", "+avxvnni", false},
-      {"v4", "x86-64-v4", "", true},
-      {"v4+vnni", "x86-64-v4", "+avx512vnni", true},
-      {"v4+bf16", "x86-64-v4", "+avx512vnni,+avx512bf16", true}};
+  static constexpr X86FeatureSet sets[] = {{"v3", "x86-64-v3", "", false, false},
+                                           {"v3+avxvnni", "x86-64-v3", "+avxvnni", false, false},
+                                           {"v4", "x86-64-v4", "", true, false},
+                                           {"v4+vnni", "x86-64-v4", "+avx512vnni", true, false},
+                                           {"v4+bf16", "x86-64-v4", "+avx512bf16", true, true}};
   return sets;
 }
 

@@ -120,6 +120,40 @@ TEST_F(CompileX86, CodeOfAFeatureSetStaysInsideIt) {
   }
 }
 
+TEST_F(CompileX86, MultipliesPairsOfBf16WhereBothOperandsAreBf16) {
+  constexpr const char *text = R"(
+func.func @narrow(%x: tensor<?x64xbf16>, %w: tensor<96x64xbf16>
+    {qvl.encoding = #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 96, pad_k = 64>}) -> tensor<?x96xbf16> {
+  %y = qvl.linear %x, %w : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xbf16>
+  return %y : tensor<?x96xbf16>
+}
+func.func @wide(%x: tensor<?x64xf32>, %w: tensor<96x64xbf16>
+    {qvl.encoding = #qvl.panel<n = 32, k_group = 2, element = bf16, pad_n = 96, pad_k = 64>}) -> tensor<?x96xf32> {
+  %y = qvl.linear %x, %w : tensor<?x64xf32>, tensor<96x64xbf16> -> tensor<?x96xf32>
+  return %y : tensor<?x96xf32>
+}
+)";
+  const X86FeatureSet level = *X86FeatureSet::named("v4"),
+                      extended = *X86FeatureSet::named("v4+bf16");
+  auto kernels = parse(text);
+  EXPECT_TRUE(hasOwnCode(kernels[0], level) && hasOwnCode(kernels[1], level));
+  EXPECT_TRUE(hasOwnCode(kernels[0], extended));
+  EXPECT_FALSE(hasOwnCode(kernels[1], extended));
+  EXPECT_FALSE(hasOwnCode(kernels[0], *X86FeatureSet::named("v4+vnni")));
+  llvm::SmallString<128> directory;
+  ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("qvl-dump", directory));
+  for (const X86FeatureSet &features : {level, extended})
+    ASSERT_TRUE(mlir::succeeded(compileX86(kernels, features, {directory.str().str()})));
+  auto hasDots = [&](llvm::StringRef file) {
+    return llvm::cantFail(llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(directory + file)))
+        ->getBuffer()
+        .contains("vdpbf16ps");
+  };
+  EXPECT_TRUE(hasDots("/narrow.v4+bf16.s"));
+  EXPECT_FALSE(hasDots("/narrow.v4.s") || hasDots("/wide.v4+bf16.s"));
+  llvm::sys::fs::remove_directories(directory);
+}
+
 TEST_F(CompileX86, NamesWhatItCannotCompile) {
   EXPECT_THAT(
       errorOf("func.func @k(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>) -> tensor<?x32xf32> {\n"

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -102,7 +103,13 @@ float fromBf16(uint16_t bits);
 #define QVL_KERNEL_FEATURES "v3", "v4"
 #endif
 #define QVL_INSTANTIATE_KERNEL_TESTS(SUITE)                                                        \
-  INSTANTIATE_TEST_SUITE_P(Features, SUITE, testing::Values(QVL_KERNEL_FEATURES),                  \
-                           [](const auto &info) { return info.param; })
+  QVL_INSTANTIATE_KERNEL_TESTS_FOR(SUITE, QVL_KERNEL_FEATURES)
+/// The same for the feature sets of a list. A "+" of a name is "_" in the name of the test.
+#define QVL_INSTANTIATE_KERNEL_TESTS_FOR(SUITE, ...)                                               \
+  INSTANTIATE_TEST_SUITE_P(Features, SUITE, testing::Values(__VA_ARGS__), [](const auto &info) {   \
+    std::string name = info.param;                                                                 \
+    std::replace(name.begin(), name.end(), '+', '_');                                              \
+    return name;                                                                                   \
+  })
 
 } // namespace qvl::test
