@@ -40,6 +40,8 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::create(Device &device, KvPageL
       tensorBytes(dims, layout.element).value_or(kMaxTensorBytes + 1) > kMaxTensorBytes)
     return absl::InvalidArgumentError(absl::StrCat("KV page of ", layout.pageTokens, " tokens and ",
                                                    layout.pageElements, " elements"));
+  // Far above any memory, far below an overflow of sums.
+  limitBytes = std::min(limitBytes, std::uint64_t{1} << 62);
   // Page numbers are 32-bit operands of the kernels.
   std::uint64_t maxPages = std::min<std::uint64_t>(limitBytes / layout.pageBytes(), INT32_MAX);
   if (maxPages == 0)
