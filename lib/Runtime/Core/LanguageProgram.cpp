@@ -125,13 +125,20 @@ absl::Status LanguageProgram::run(const LanguageCall &call, DeviceRange features
 
   QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceTensor> results,
                          executor->run(program, arguments, records));
-  QVLRT_ASSIGN_OR_RETURN(DeviceTensor rowsOfLogits, resultOf(results, "logits", ElementType::F32,
-                                                             {logitRows, facts.vocab_size()}));
+  return readResults(results, logitRows, logits, ids);
+}
+
+absl::Status LanguageProgram::readResults(std::span<const DeviceTensor> results, std::int64_t rows,
+                                          std::span<float> logits,
+                                          std::span<std::int32_t> ids) const {
+  const std::int64_t vocabSize = executor->module().facts().vocab_size();
+  QVLRT_ASSIGN_OR_RETURN(const DeviceTensor rowsOfLogits,
+                         resultOf(results, "logits", ElementType::F32, {rows, vocabSize}));
   if (!ids.empty()) {
-    QVLRT_ASSIGN_OR_RETURN(DeviceTensor chosen,
-                           resultOf(results, "ids", ElementType::I32, {logitRows}));
+    QVLRT_ASSIGN_OR_RETURN(const DeviceTensor chosen,
+                           resultOf(results, "ids", ElementType::I32, {rows}));
     QVLRT_RETURN_IF_ERROR(readBack(std::as_writable_bytes(ids), chosen.data));
-    QVLRT_RETURN_IF_ERROR(checkChosenIds(ids, facts.vocab_size()));
+    QVLRT_RETURN_IF_ERROR(checkChosenIds(ids, vocabSize));
     if (logits.empty())
       return absl::OkStatus();
   }
