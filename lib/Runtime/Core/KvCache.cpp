@@ -49,9 +49,13 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::create(Device &device, KvPageL
                                      " bytes, one page needs ", layout.pageBytes(),
                                      "; raise --kv-memory"));
   std::uint64_t reserved = roundToCommit(maxPages * layout.pageBytes());
-  QVLRT_ASSIGN_OR_RETURN(DeviceRange reservation, device.reserve(reserved));
+  absl::StatusOr<DeviceRange> reservation = device.reserve(reserved);
+  if (!reservation.ok())
+    return absl::Status(
+        reservation.status().code(),
+        absl::StrCat(reservation.status().message(), "; lower --kv-memory or --max-context"));
   return std::unique_ptr<KvCache>(
-      new KvCache(device, layout, reservation, static_cast<std::int64_t>(maxPages)));
+      new KvCache(device, layout, *reservation, static_cast<std::int64_t>(maxPages)));
 }
 
 KvCache::~KvCache() { device.release(reservation, roundToCommit(committedBytes())); }

@@ -207,6 +207,8 @@ TEST_F(KvCacheTest, AddressSpaceThatDoesNotExistIsNoUserLimit) {
   for (std::uint64_t limit : {std::uint64_t{1} << 62, UINT64_MAX}) {
     absl::Status status = KvCache::create(*device, kHuge, limit).status();
     EXPECT_THAT(status, FailsWith(kExhausted, "cannot reserve"));
+    EXPECT_THAT(std::string(status.message()),
+                testing::EndsWith("; lower --kv-memory or --max-context"));
     EXPECT_FALSE(isLimitReached(status));
   }
 }
