@@ -2,8 +2,11 @@
 
 #include "TestArtifacts.h"
 
+#include <cstring>
+#include <elf.h>
 #include <limits>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -355,6 +358,35 @@ std::unique_ptr<qvlfmt::WideFormT> wideAffine() {
   return form;
 }
 
+using CodeBytes = std::vector<std::uint8_t>;
+
+/// The text of "affine" with a loop.
+CodeBytes ptx() {
+  static constexpr std::string_view kText = ".version 8.6\n.target sm_80\n.address_size 64\n"
+                                            ".visible .entry affine(\n)\n.reqntid 128, 1, 1\n{\n"
+                                            "$L1:\n  add.s32 %r1, %r1, 1;\n  @%p1 bra $L1;\n}\n";
+  return {kText.begin(), kText.end()};
+}
+
+/// The headers of an ELF file for a GPU, with one segment and one section.
+CodeBytes cubin() {
+  constexpr std::uint16_t kMachine = 190; // EM_CUDA
+  Elf64_Ehdr header = {};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_machine = kMachine;
+  header.e_phoff = sizeof header;
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phnum = 1;
+  header.e_shoff = sizeof header + sizeof(Elf64_Phdr);
+  header.e_shentsize = sizeof(Elf64_Shdr);
+  header.e_shnum = 1;
+  CodeBytes bytes(header.e_shoff + sizeof(Elf64_Shdr));
+  std::memcpy(bytes.data(), &header, sizeof header);
+  return bytes;
+}
+
 } // namespace
 
 qvlfmt::ArtifactT artifactOfEverything() {
@@ -367,6 +399,10 @@ qvlfmt::ArtifactT artifactOfEverything() {
   chooseIds(cpu.programs[3], 1);
   auto cuda = std::make_unique<qvlfmt::TargetT>(cpu);
   cuda->name = "cuda";
+  cuda->objects[0]->feature_set = "sm_90";
+  cuda->objects[0]->bytes = cubin();
+  cuda->objects[1]->feature_set = "sm_80";
+  cuda->objects[1]->bytes = ptx();
   cuda->kv_element = ElementType::BF16;
   artifact.targets.push_back(std::move(cuda));
   return artifact;

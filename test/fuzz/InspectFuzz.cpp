@@ -6,6 +6,7 @@
 #include "tools/qvl-inspect/JsonDescription.h"
 #include "tools/qvl-inspect/KernelFacts.h"
 #include "tools/qvl-inspect/ProgramListing.h"
+#include "tools/qvl-inspect/PtxFacts.h"
 #include "tools/qvl-inspect/Summary.h"
 
 using namespace qvlinspect;
@@ -30,8 +31,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   for (const qvlfmt::Target *target : *(*module)->artifact().targets()) {
     for (std::uint32_t i = 0; i < qvlrt::countOf(target->programs()); ++i)
       (void)listProgram((*module)->artifact(), *target, *target->programs()->Get(i));
-    for (std::uint32_t i = 0; i < qvlrt::countOf(target->kernels()); ++i)
+    for (std::uint32_t i = 0; i < qvlrt::countOf(target->kernels()); ++i) {
       (void)kernelText(*target, i, {});
+      (void)readPtx(ptxText(*target, *target->kernels()->Get(i)));
+    }
   }
   showCosts(**module);
   return 0;
