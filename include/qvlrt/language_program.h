@@ -80,6 +80,9 @@ private:
       : executor(&executor), program(program), fixed(fixed), chooses(chooses),
         staging(executor.device()) {}
 
+  /// Copies what is wanted of the results of a call with `rows` rows of logits.
+  absl::Status readResults(std::span<const DeviceTensor> results, std::int64_t rows,
+                           std::span<float> logits, std::span<std::int32_t> ids) const;
   absl::Status readBack(std::span<std::byte> to, DeviceRange from) const;
 
   Executor *executor; // borrowed

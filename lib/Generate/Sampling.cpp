@@ -43,7 +43,9 @@ absl::Status validateSampling(const SamplingParameters &parameters) {
     return outOfRange("top-p", parameters.topP, "in (0, 1]");
   if (!(parameters.minP >= 0.0 && parameters.minP <= 1.0))
     return outOfRange("min-p", parameters.minP, "in [0, 1]");
-  if (!(parameters.repetitionPenalty > 0.0 && std::isfinite(parameters.repetitionPenalty)))
+  // It multiplies and divides in f32, in which a tiny number is 0 and a huge one infinite.
+  const float penalty = static_cast<float>(parameters.repetitionPenalty);
+  if (!(penalty > 0.0f && std::isfinite(penalty)))
     return outOfRange("repetition-penalty", parameters.repetitionPenalty, "a number above 0");
   return absl::OkStatus();
 }
@@ -196,7 +198,9 @@ SamplingOperands Sampler::operands() const {
   if (isGreedy(parameters)) // as are settings of zeros
     return operands;
   operands.settings[qvlfmt::kTemperature] = parameters.temperature;
-  operands.settings[qvlfmt::kTopK] = static_cast<float>(parameters.topK);
+  // Small enough for f32, and for the kernel's counters; as many as there are is all of them.
+  if (parameters.topK < vocabSize)
+    operands.settings[qvlfmt::kTopK] = static_cast<float>(parameters.topK);
   operands.settings[qvlfmt::kDroppedShare] = static_cast<float>(1.0 - parameters.topP);
   operands.settings[qvlfmt::kMinP] = static_cast<float>(parameters.minP);
   operands.draw =

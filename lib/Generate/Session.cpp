@@ -228,9 +228,13 @@ absl::StatusOr<std::int64_t> contextTokens(const qvlfmt::ModelFacts &facts,
 
 std::uint64_t kvLimit(const KvPageLayout &layout, std::int64_t context,
                       const SessionOptions &options) {
-  return options.kvMemory.value_or(layout.pageBytes() *
-                                   static_cast<std::uint64_t>(layout.pagesFor(context)) *
-                                   static_cast<std::uint64_t>(options.sequences));
+  if (options.kvMemory)
+    return *options.kvMemory;
+  // The cache of one context has less than 2^63 bytes (the artifact's verifier).
+  const std::uint64_t bytes =
+      layout.pageBytes() * static_cast<std::uint64_t>(layout.pagesFor(context));
+  std::uint64_t all = 0;
+  return __builtin_mul_overflow(bytes, options.sequences, &all) ? UINT64_MAX : all;
 }
 
 absl::StatusOr<std::unique_ptr<Session>> Session::create(const Module &module, Device &device,

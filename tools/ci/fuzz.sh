@@ -15,7 +15,7 @@ for argument in "$@"; do
     *) targets+=("$argument") ;;
   esac
 done
-((${#targets[@]})) || targets=(fuzz-artifact fuzz-checkpoint fuzz-image fuzz-messages fuzz-npy fuzz-ptx fuzz-safetensors)
+((${#targets[@]})) || targets=(fuzz-artifact fuzz-checkpoint fuzz-image fuzz-inspect fuzz-messages fuzz-npy fuzz-ptx fuzz-safetensors)
 build="${QVL_FUZZ_BUILD:-build-fuzz}"
 tools/ci/build.sh --build-dir="$build" --sanitize=fuzzer-no-link,address,undefined "${targets[@]}" || exit 1
 
@@ -23,7 +23,7 @@ tools/ci/build.sh --build-dir="$build" --sanitize=fuzzer-no-link,address,undefin
 seed() {
   case "$1" in
     fuzz-image) cp models/samples/*.png models/samples/*.jpg test/unit/processor/data/*.{png,jpg,webp} "$2" ;;
-    fuzz-artifact) cp test/unit/runtime/golden/*.qvl "$2" ;;
+    fuzz-artifact | fuzz-inspect) cp test/unit/runtime/golden/*.qvl "$2" ;;
     fuzz-checkpoint) cp models/shapes-vl/{config,tokenizer}.json test/e2e/goldens/checkpoints/*/{config,tokenizer}.json --backup=numbered "$2" ;;
     fuzz-ptx) cp test/ptx/{corpus,nvcc}/*.ptx "$2" ;;
     fuzz-safetensors)

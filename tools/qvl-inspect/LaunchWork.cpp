@@ -79,8 +79,10 @@ private:
   const qvlfmt::Buffer &buffer(std::uint32_t number) const {
     return *program.buffers()->Get(number);
   }
+  /// A dimension; 1 for one that the buffer lacks, since kernels go by their names here and an
+  /// artifact may give any buffer to any of them.
   double dim(const qvlfmt::Buffer &of, std::uint32_t number) const {
-    return static_cast<double>(sizes[of.dims()->Get(number)]);
+    return number < countOf(of.dims()) ? static_cast<double>(sizes[of.dims()->Get(number)]) : 1;
   }
   double bytesOf(const qvlfmt::Buffer &of) const;
   /// Of a buffer of splits, the share of those that have keys.
@@ -147,7 +149,7 @@ double WorkCounter::operandBytes(const qvlfmt::Command &command,
     const double all = static_cast<double>(weight.bytes());
     // Of an embedding only the rows of the ids are read.
     return kernel.starts_with("embed")
-               ? all / static_cast<double>(weight.encoding()->pad_n()) * rows
+               ? all / std::max(1.0, static_cast<double>(weight.encoding()->pad_n())) * rows
                : all;
   }
   if (operand.kind() == BufferKind::Argument && viewOf(operand.name()) == "kv_cache") {
@@ -206,6 +208,8 @@ double WorkCounter::flopsOf(const qvlfmt::Command &command, std::string_view fam
 
 LaunchWork WorkCounter::count(const qvlfmt::Command &command) const {
   LaunchWork work{.kernel = command.kernel(), .blocks = sizes[command.grid()]};
+  if (countOf(command.buffers()) == 0)
+    return work;
   for (std::uint32_t number : spanOf(command.buffers()))
     work.bytes += operandBytes(command, buffer(number));
   const std::string family = familyOf(viewOf(target.kernels()->Get(command.kernel())->name()));

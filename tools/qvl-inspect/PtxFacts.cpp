@@ -95,7 +95,9 @@ PtxFacts readPtx(std::string_view text) {
     line = absl::StripAsciiWhitespace(line);
     if (absl::StartsWith(line, ".reqntid ") || absl::StartsWith(line, ".maxntid ")) {
       const absl::string_view number = line.substr(line.find(' ') + 1);
-      if (!absl::SimpleAtoi(number.substr(0, number.find(',')), &facts.threads))
+      constexpr std::int64_t kMaxThreads = 1024; // of a block of any GPU
+      if (!absl::SimpleAtoi(number.substr(0, number.find(',')), &facts.threads) ||
+          facts.threads < 0 || facts.threads > kMaxThreads)
         facts.threads = 0;
     }
   }

@@ -163,6 +163,12 @@ ExecutorImpl::bind(const PlannedProgram &planned, const MemoryPlan &plan,
       ranges[i] = weights[buffer.index()];
       break;
     case BufferKind::View: // of a buffer with a smaller number
+      // The plan has seen to all but weights, whose stored bytes it does not know.
+      if (plan.bytes[i] > ranges[planned.root(i)].bytes)
+        return absl::InvalidArgumentError(
+            absl::StrCat(source.path(), ": ", program.name()->c_str(), ": buffer ", i, " of ",
+                         plan.bytes[i], " bytes is a view of a weight of ",
+                         ranges[planned.root(i)].bytes, "; compile the checkpoint again"));
       ranges[i] = ranges[planned.root(i)].subrange(0, plan.bytes[i]);
       break;
     }

@@ -123,6 +123,10 @@ absl::Status verifyPage(const qvlfmt::ModelFacts &facts, qvlfmt::ElementType ele
                                facts.head_dim()};
   if (tensorBytes(page, element).value_or(kMaxTensorBytes + 1) > kMaxTensorBytes)
     return absl::InvalidArgumentError("one KV page is larger than any memory");
+  const std::int64_t pages = (std::int64_t{facts.max_context()} - 1) / facts.page_size() + 1;
+  const std::int64_t context[] = {pages, static_cast<std::int64_t>(*tensorBytes(page, element))};
+  if (!tensorBytes(context, qvlfmt::ElementType::U8))
+    return absl::InvalidArgumentError("the KV cache of a context is larger than any memory");
   return absl::OkStatus();
 }
 

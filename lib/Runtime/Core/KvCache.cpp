@@ -40,6 +40,8 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::create(Device &device, KvPageL
       tensorBytes(dims, layout.element).value_or(kMaxTensorBytes + 1) > kMaxTensorBytes)
     return absl::InvalidArgumentError(absl::StrCat("KV page of ", layout.pageTokens, " tokens and ",
                                                    layout.pageElements, " elements"));
+  // Far above any memory, far below an overflow of sums.
+  limitBytes = std::min(limitBytes, std::uint64_t{1} << 62);
   // Page numbers are 32-bit operands of the kernels.
   std::uint64_t maxPages = std::min<std::uint64_t>(limitBytes / layout.pageBytes(), INT32_MAX);
   if (maxPages == 0)
@@ -47,9 +49,13 @@ absl::StatusOr<std::unique_ptr<KvCache>> KvCache::create(Device &device, KvPageL
                                      " bytes, one page needs ", layout.pageBytes(),
                                      "; raise --kv-memory"));
   std::uint64_t reserved = roundToCommit(maxPages * layout.pageBytes());
-  QVLRT_ASSIGN_OR_RETURN(DeviceRange reservation, device.reserve(reserved));
+  absl::StatusOr<DeviceRange> reservation = device.reserve(reserved);
+  if (!reservation.ok())
+    return absl::Status(
+        reservation.status().code(),
+        absl::StrCat(reservation.status().message(), "; lower --kv-memory or --max-context"));
   return std::unique_ptr<KvCache>(
-      new KvCache(device, layout, reservation, static_cast<std::int64_t>(maxPages)));
+      new KvCache(device, layout, *reservation, static_cast<std::int64_t>(maxPages)));
 }
 
 KvCache::~KvCache() { device.release(reservation, roundToCommit(committedBytes())); }

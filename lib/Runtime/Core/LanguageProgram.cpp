@@ -15,13 +15,18 @@ namespace qvlrt {
 
 using qvlfmt::ElementType;
 
+static bool hasResult(const qvlfmt::Program &program, std::string_view name) {
+  for (std::uint32_t i = 0; i < countOf(program.result_names()); ++i)
+    if (viewOf(program.result_names()->Get(i)) == name)
+      return true;
+  return false;
+}
+
 absl::StatusOr<LanguageProgram> LanguageProgram::create(Executor &executor, std::string_view name) {
   QVLRT_ASSIGN_OR_RETURN(std::uint32_t program, executor.program(name));
   // By the target and not by the device: a plan has no device.
   const bool fixed = name == "decode" && viewOf(executor.target().name()) == "cuda";
-  const auto names = executor.target().programs()->Get(program)->result_names();
-  const bool chooses = std::any_of(names->begin(), names->end(),
-                                   [](const auto *name) { return viewOf(name) == "ids"; });
+  const bool chooses = hasResult(*executor.target().programs()->Get(program), "ids");
   return LanguageProgram(executor, program, fixed, chooses);
 }
 
@@ -51,6 +56,15 @@ static absl::Status checkResults(const LanguageCall &call, std::int64_t vocabSiz
       checkCount("sampling", call.sampling.size(), rows * qvlfmt::kSamplingSettings));
   QVLRT_RETURN_IF_ERROR(checkCount("seen", call.seen.size(), rows * qvlfmt::seenWords(vocabSize)));
   return checkCount("draws", call.draws.size(), rows);
+}
+
+/// A program is code of the artifact, so its choice is checked like any other input.
+static absl::Status checkChosenIds(std::span<const std::int32_t> ids, std::int64_t vocabSize) {
+  for (std::int32_t id : ids)
+    if (id != qvlfmt::kNoId && (id < 0 || id >= vocabSize))
+      return absl::InternalError(absl::StrCat("the program chose id ", id, ", the vocabulary has ",
+                                              vocabSize, "; compile the checkpoint again"));
+  return absl::OkStatus();
 }
 
 /// Operands of a call that does not choose: zeros choose the largest logit.
@@ -111,12 +125,20 @@ absl::Status LanguageProgram::run(const LanguageCall &call, DeviceRange features
 
   QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceTensor> results,
                          executor->run(program, arguments, records));
-  QVLRT_ASSIGN_OR_RETURN(DeviceTensor rowsOfLogits, resultOf(results, "logits", ElementType::F32,
-                                                             {logitRows, facts.vocab_size()}));
+  return readResults(results, logitRows, logits, ids);
+}
+
+absl::Status LanguageProgram::readResults(std::span<const DeviceTensor> results, std::int64_t rows,
+                                          std::span<float> logits,
+                                          std::span<std::int32_t> ids) const {
+  const std::int64_t vocabSize = executor->module().facts().vocab_size();
+  QVLRT_ASSIGN_OR_RETURN(const DeviceTensor rowsOfLogits,
+                         resultOf(results, "logits", ElementType::F32, {rows, vocabSize}));
   if (!ids.empty()) {
-    QVLRT_ASSIGN_OR_RETURN(DeviceTensor chosen,
-                           resultOf(results, "ids", ElementType::I32, {logitRows}));
+    QVLRT_ASSIGN_OR_RETURN(const DeviceTensor chosen,
+                           resultOf(results, "ids", ElementType::I32, {rows}));
     QVLRT_RETURN_IF_ERROR(readBack(std::as_writable_bytes(ids), chosen.data));
+    QVLRT_RETURN_IF_ERROR(checkChosenIds(ids, vocabSize));
     if (logits.empty())
       return absl::OkStatus();
   }

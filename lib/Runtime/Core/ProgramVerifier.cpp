@@ -191,8 +191,8 @@ bool ProgramVerifier::holdsMap(const qvlfmt::TensorMap &map, const qvlfmt::Comma
   for (std::uint64_t size : spanOf(map.sizes()))
     bytes *= std::max<std::uint64_t>(size, 1); // of one element where a scalar is the last size
   const bool isStatic = map.sizes()->Get(map.sizes()->size() - 1) != 0;
-  if (isStatic && memory.kind() == BufferKind::Weight)
-    return bytes <= weights->Get(memory.index())->bytes();
+  if (memory.kind() == BufferKind::Weight) // of one size, whatever its dims say
+    return isStatic && bytes <= weights->Get(memory.index())->bytes();
   if (!isStatic && (countOf(memory.dims()) == 0 ||
                     memory.dims()->Get(0) != command.scalars()->Get(map.scalar())))
     return false;

@@ -139,6 +139,14 @@ TEST(Operands, SayHowTheNextIdIsChosen) {
       << "a choice elsewhere takes a number too";
 }
 
+TEST(Operands, OfAllIdsAreThoseWithoutTopK) {
+  // A count beyond 2^24 is no f32, and one of 2^31 no 32-bit integer.
+  for (int topK : {69, 70, 71, std::numeric_limits<int>::max()}) {
+    const Sampler sampler({.doSample = true, .topK = topK}, 70);
+    EXPECT_EQ(sampler.operands().settings[qvlfmt::kTopK], topK == 69 ? 69.0f : 0.0f) << topK;
+  }
+}
+
 TEST(Operands, OfAGreedyChoiceAreZerosAndThePenalty) {
   for (SamplingParameters parameters :
        {SamplingParameters{}, SamplingParameters{.doSample = true, .temperature = 1e-6f},
@@ -210,8 +218,11 @@ TEST(SamplingParameters, OutOfRangeValuesAreNamed) {
   parameters.topK = -1;
   EXPECT_FALSE(validateSampling(parameters).ok());
   parameters = {};
-  parameters.repetitionPenalty = kInf;
-  EXPECT_FALSE(validateSampling(parameters).ok());
+  // The last two are 0 and infinite in f32, in which logits are damped.
+  for (double penalty : {double{kInf}, -1.0, std::nan(""), 1e-60, 1e60}) {
+    parameters.repetitionPenalty = penalty;
+    EXPECT_FALSE(validateSampling(parameters).ok()) << penalty;
+  }
   EXPECT_TRUE(validateSampling(SamplingParameters()).ok());
 }
 

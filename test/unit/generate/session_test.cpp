@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <numeric>
 
 namespace qvlrt {
@@ -26,6 +27,15 @@ protected:
   void SetUp() override {
     module = test::openArtifact(test::testArtifact());
     device = *createCpuDevice({.threads = 2, .features = "v3"});
+    open({});
+  }
+
+  /// Begins again with a decode program that chooses ids of such bytes.
+  void chooseIds(std::uint8_t byte) {
+    qvlfmt::ArtifactT artifact = test::testArtifact();
+    test::chooseIds(artifact.targets[0]->programs[3], byte);
+    session.reset();
+    module = test::openArtifact(std::move(artifact));
     open({});
   }
 
@@ -230,6 +240,37 @@ TEST_F(SessionTest, AFullCacheIsALimitOfTheUser) {
 
 TEST_F(SessionTest, RefusesAnEmptyPrompt) {
   EXPECT_EQ(run(text(0), limitedTo(1)).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(SessionTest, TakesTheIdsThatTheProgramChooses) {
+  chooseIds(0);
+  ASSERT_TRUE(session->samplesOnDevice());
+  const absl::StatusOr<GenerationResult> result = run(text(3), limitedTo(3));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->ids, ElementsAre(kBest, 0, 0));
+}
+
+TEST_F(SessionTest, RefusesAnIdOutsideTheVocabularyAtOnce) {
+  chooseIds(1);
+  // The id behind the prompt is the host's; the first of the program ends the run.
+  const absl::Status status = run(text(3), limitedTo(2)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("the program chose id 16843009, the vocabulary has 300"));
+}
+
+TEST_F(SessionTest, SaysWhenTheProgramFindsNoNumbers) {
+  chooseIds(0xff);
+  const absl::Status status = run(text(3), limitedTo(2)).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the logits of token 1 are not numbers"));
+}
+
+TEST_F(SessionTest, CachesOfMoreSequencesThanMemoryHoldsSaturate) {
+  SessionOptions options;
+  options.sequences = std::numeric_limits<std::int64_t>::max();
+  const KvPageLayout layout =
+      KvPageLayout::of(module->facts(), *module->artifact().targets()->Get(0));
+  EXPECT_EQ(kvLimit(layout, test::kMaxContext, options), std::numeric_limits<std::uint64_t>::max());
 }
 
 } // namespace

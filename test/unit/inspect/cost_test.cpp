@@ -34,6 +34,12 @@ TEST(PtxFacts, ThreadsAndInnerLoop) {
   EXPECT_THAT(facts.innerLoop, Contains(Pair("bar.sync", ::testing::Gt(0))));
 }
 
+TEST(PtxFacts, ThreadsThatNoBlockHasAreNone) {
+  EXPECT_EQ(readPtx(".maxntid 1024, 1, 1\n").threads, 1024);
+  for (const char *number : {"1025", "-1", "9223372036854775807", "9223372036854775808", "x", ""})
+    EXPECT_EQ(readPtx(std::string(".reqntid ") + number + ", 1, 1\n").threads, 0) << number;
+}
+
 TEST(PtxFacts, OfTextWithoutALoop) {
   const PtxFacts facts = readPtx(".entry k()\n{\n  ret;\n}\n");
   EXPECT_EQ(facts.threads, 0);
@@ -238,6 +244,34 @@ TEST(LaunchWork, AGreedyChoiceDoesNotReadTheLogits) {
         launchWork(module->artifact(), target, *target.programs()->Get(0), Workload());
     ASSERT_TRUE(work.ok()) << work.status();
     EXPECT_EQ(work->front().bytes, choice + (samples ? 100 * 4 + 4 * 4 : 0));
+  }
+}
+
+TEST(LaunchWork, ReadsNothingThatAKernelDoesNotHave) {
+  // Kernels are known by their names: these get a scalar, a vector, or nothing at all.
+  for (const char *name : {"cached_attention_splits_64", "cached_attention_64", "attention_64",
+                           "gather_rows_8", "embed_8", "sample_300", "fused_linear_8x8"}) {
+    qvlfmt::ArtifactT artifact = qvlrt::test::emptyArtifact();
+    qvlrt::test::ProgramBuilder b("decode");
+    b.argument("x", qvlfmt::ElementType::F32, {-1});
+    const std::uint32_t one = b.constant(1);
+    b.launch(qvlrt::test::kAffine, one,
+             {b.transient(qvlfmt::ElementType::F32, {one}, 0, 0),
+              b.transient(qvlfmt::ElementType::F32, {}, 0, 0)},
+             {one, one, one, one});
+    b.launch(qvlrt::test::kVariant, one, {}, {});
+    artifact.targets[0]->programs.push_back(b.take());
+    artifact.targets[0]->programs[0]->commands[1]->outputs = 0;
+    artifact.targets[0]->kernels[qvlrt::test::kAffine]->name = name;
+    artifact.targets[0]->kernels[qvlrt::test::kVariant]->buffer_count = 0;
+    const auto module = qvlrt::test::openArtifact(std::move(artifact));
+    const qvlfmt::Target &target = *module->artifact().targets()->Get(0);
+    const auto launches = launchWork(module->artifact(), target, *target.programs()->Get(0), {});
+    ASSERT_TRUE(launches.ok()) << launches.status();
+    ASSERT_EQ(launches->size(), 2u);
+    EXPECT_LE((*launches)[0].bytes, 8) << name;
+    EXPECT_EQ((*launches)[1].bytes, 0) << name;
+    EXPECT_EQ((*launches)[1].flops, 0) << name;
   }
 }
 

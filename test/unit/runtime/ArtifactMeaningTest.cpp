@@ -171,6 +171,12 @@ const MeaningCase kFactCases[] = {
     {"PageBytes",
      [](ArtifactT &a) { a.model->page_size = a.model->head_dim = a.model->layers = 1 << 24; },
      "model facts: one KV page"},
+    {"ContextBytes",
+     [](ArtifactT &a) {
+       a.model->head_dim = a.model->max_context = 1 << 24;
+       a.model->layers = 1 << 12;
+     },
+     "model facts: the KV cache of a context is larger than any memory"},
     {"KvElement", [](ArtifactT &a) { a.model->kv_element = ElementType(77); },
      "model facts: kv_element is 77"},
     {"ImagePad", [](ArtifactT &a) { a.model->image_pad_id = 300; },
@@ -338,6 +344,18 @@ const MeaningCase kWideCases[] = {
     {"StaticRows", [](ArtifactT &a) { tensorMap(a).sizes[1] = 1; },
      "target cpu: program dense: command 0: tensor map 0 of affine_wide does not lie in buffer 0"},
     {"LongWeight", [](ArtifactT &a) { tensorMap(a, 1).sizes[0] = 12; },
+     "target cpu: program dense: command 2: tensor map 0 of dot_weight_wide does not lie in buffer "
+     "4"},
+    {"WeightOfAnySize",
+     [](ArtifactT &a) {
+       TensorMapT &map = tensorMap(a, 1);
+       map.sizes = {8, 0};
+       map.box = {8, 8};
+       map.scalar = 2;
+       ProgramT &dense = *a.targets[0]->programs[0];
+       const std::vector<std::uint32_t> &scalars = dense.commands[2]->scalars;
+       dense.buffers[4]->dims = {scalars[2], scalars[1]}; // rows of the argument
+     },
      "target cpu: program dense: command 2: tensor map 0 of dot_weight_wide does not lie in buffer "
      "4"},
 };

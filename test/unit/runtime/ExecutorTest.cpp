@@ -187,6 +187,26 @@ TEST(Executor, RefusesAViewThatIsLargerThanItsBuffer) {
               FailsWith(kInvalid, "view: buffer 1 of 24 bytes is a view of one of 12"));
 }
 
+TEST(Executor, RefusesAViewThatIsLargerThanItsWeight) {
+  for (std::int64_t elements : {8, 9}) { // of the weight's 8
+    ProgramBuilder b("view");
+    b.argument("x", ElementType::F32, {-1});
+    const std::uint32_t count = b.constant(elements);
+    const std::uint32_t seen = b.view(b.weight(0, {count}), {count});
+    const std::uint32_t copied = b.transient(ElementType::F32, {count}, 0, 0);
+    b.copy(seen, copied);
+    b.result("copied", copied);
+    Machine machine(artifactWith(b), cpu());
+    const absl::Status status =
+        machine.executor->run(0, {{machine.tensor("x", {1}, ramp(1))}}).status();
+    if (elements == 8)
+      EXPECT_OK(status);
+    else
+      EXPECT_THAT(status,
+                  FailsWith(kInvalid, "view: buffer 2 of 36 bytes is a view of a weight of 32"));
+  }
+}
+
 TEST(Executor, RefusesANegativeSize) {
   ProgramBuilder b("negative");
   std::uint32_t x = b.argument("x", ElementType::F32, {-1});

@@ -204,9 +204,13 @@ TEST_F(KvCacheTest, RefusesAnImpossibleLayout) {
 
 TEST_F(KvCacheTest, AddressSpaceThatDoesNotExistIsNoUserLimit) {
   constexpr KvPageLayout kHuge{4, std::int64_t{1} << 40, qvlfmt::ElementType::F32};
-  absl::Status status = KvCache::create(*device, kHuge, std::uint64_t{1} << 62).status();
-  EXPECT_THAT(status, FailsWith(kExhausted, "cannot reserve"));
-  EXPECT_FALSE(isLimitReached(status));
+  for (std::uint64_t limit : {std::uint64_t{1} << 62, UINT64_MAX}) {
+    absl::Status status = KvCache::create(*device, kHuge, limit).status();
+    EXPECT_THAT(status, FailsWith(kExhausted, "cannot reserve"));
+    EXPECT_THAT(std::string(status.message()),
+                testing::EndsWith("; lower --kv-memory or --max-context"));
+    EXPECT_FALSE(isLimitReached(status));
+  }
 }
 
 TEST_F(KvCacheTest, GivesItsMemoryBack) {

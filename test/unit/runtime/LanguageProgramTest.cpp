@@ -175,5 +175,23 @@ TEST_F(LanguageProgramTest, PlansWithoutRunning) {
   EXPECT_EQ(*bytes, (2u * test::kVocab * sizeof(float) + 63) / 64 * 64);
 }
 
+TEST_F(LanguageProgramTest, AcceptsAProgramWithoutResultsUntilTheyAreWanted) {
+  qvlfmt::ArtifactT artifact = test::testArtifact();
+  artifact.targets[0]->programs[2]->results.clear();
+  artifact.targets[0]->programs[2]->result_names.clear();
+  cache.reset();
+  executor.reset();
+  module = test::openArtifact(std::move(artifact));
+  executor = *Executor::create(*module, *device);
+  cache = *KvCache::create(*device, layout, 10 * layout.pageBytes());
+  absl::StatusOr<LanguageProgram> prefill = LanguageProgram::create(*executor, "prefill");
+  ASSERT_OK(prefill.status());
+  EXPECT_FALSE(prefill->choosesIds());
+  KvSequence sequence = cache->newSequence(test::kMaxContext);
+  NewRows rows[] = {{&sequence, {1}}};
+  EXPECT_THAT(call(*prefill, rows).status(), test::FailsWith(absl::StatusCode::kInvalidArgument,
+                                                             "the program has no result logits"));
+}
+
 } // namespace
 } // namespace qvlrt

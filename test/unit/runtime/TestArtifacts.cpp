@@ -1,5 +1,7 @@
 #include "TestArtifacts.h"
 
+#include "qvlfmt/Sampling.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -273,6 +275,18 @@ std::unique_ptr<qvlfmt::ProgramT> visionProgram(const char *name, int patchRow) 
   b.launch(kTinyVision, groups, operands, {b.dim(0, 1), four, hidden});
   b.result("features", features);
   return b.take();
+}
+
+void chooseIds(std::unique_ptr<qvlfmt::ProgramT> &program, std::uint8_t byte) {
+  const std::uint32_t draws = program->arguments.size() + 2, command = program->commands.size();
+  ProgramBuilder b(std::move(program));
+  b.argument("seen", ElementType::I32, {-1, qvlfmt::seenWords(kVocab)});
+  b.argument("sampling", ElementType::F32, {-1, qvlfmt::kSamplingSettings});
+  b.argument("draws", ElementType::I64, {-1});
+  const std::uint32_t ids = b.transient(ElementType::I32, {b.dim(draws, 0)}, command, command);
+  b.fill(ids, byte);
+  b.result("ids", ids);
+  program = b.take();
 }
 
 qvlfmt::ArtifactT testArtifact() {
