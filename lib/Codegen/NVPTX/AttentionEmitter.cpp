@@ -4,6 +4,7 @@
 #include "../Emit/Loops.h"
 #include "AttentionBlock.h"
 #include "Emitters.h"
+#include "WarpInstructions.h"
 
 namespace mlir::qvl {
 namespace {
@@ -61,6 +62,10 @@ void BlockAttentionEmitter::emit() {
                         rowStride};
   };
   attention.addKeys(begin, end, lookup, ranges);
+  // Results take the place of queries, which tensor cores have read in front of all keys: where
+  // there are none, nothing else would order the two.
+  if (element.isBF16())
+    synchronizeWarp(b);
   attention.finish(frame.resultBuffer(0), count, lineOffset);
   frame.replaceKernel();
 }

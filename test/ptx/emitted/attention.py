@@ -137,12 +137,10 @@ def cached(name, program, kv_heads, group, head_dim, element, cache_element, cal
 
 
 # Bounds of segments and rows behind them: tiles of several segments; keys that end in each part of a tile, of the first one and of a
-# further one; a single key, and a single one in a further tile; segments that begin or end beside a tile; rows without keys.
+# further one; a single key, and a single one in a further tile; segments that begin or end beside a tile; rows and a
+# whole tile without keys, which the runtime refuses.
 SEGMENTS = [((0, 0, 16, 17, 81, 150, 150), 0), ((0, 68, 73), 0), ((0, 92), 0), ((0, 11, 39, 119), 0), ((0, 150), 0), ((0, 180), 0),
-            *(((0, keys), 0) for keys in (1, 9, 25, 41, 57, 65, 105)), ((0, 1, 66), 0), ((0, 63, 130), 0), ((0, 30), 10), ((0, 9, 30), 100)]
-# A tile without keys, which the runtime refuses. Not for tensor cores: nothing orders their reading of the queries and the stores of the
-# result to the same place there (lib/PtxSim/Rationale.md).
-NO_KEYS = [((0, 0), 5)]
+            *(((0, keys), 0) for keys in (1, 9, 25, 41, 57, 65, 105)), ((0, 1, 66), 0), ((0, 63, 130), 0), ((0, 30), 10), ((0, 9, 30), 100), ((0, 0), 5)]
 # The same of tokens of sequences; a sequence without rows between others.
 PARTS = [((60, 70), (0, 1), (40, 64), (128, 131)), ((0, 19),), ((30, 35), (12, 12), (0, 43)), ((64, 65),), ((150, 171),),
          *(((begin, end),) for begin, end in ((0, 9), (20, 25), (37, 41), (52, 57), (62, 70), (60, 73), (85, 89), (96, 105), (104, 121)))]
@@ -150,9 +148,9 @@ PARTS = [((60, 70), (0, 1), (40, 64), (128, 131)), ((0, 19),), ((30, 35), (12, 1
 
 def entries():
     yield segments("mma", 1, 32, "bf16", SEGMENTS)
-    yield segments("fma", 1, 32, "f32", SEGMENTS + NO_KEYS)
+    yield segments("fma", 1, 32, "f32", SEGMENTS)
     # Heads in copies of one element, four lines at a time.
-    yield segments("fma_odd", 2, 17, "f32", SEGMENTS + NO_KEYS + [((0, keys), 0) for keys in (15, *range(2, 128, 4))])
+    yield segments("fma_odd", 2, 17, "f32", SEGMENTS + [((0, keys), 0) for keys in (15, *range(2, 128, 4))])
     yield cached("prefill_mma", "prefill", 2, 3, 32, "bf16", "bf16", PARTS)
     yield cached("prefill_fma", "prefill", 2, 3, 32, "f32", "f32", PARTS)
     yield cached("prefill_fma_mixed", "prefill", 1, 5, 16, "f32", "bf16", PARTS)
