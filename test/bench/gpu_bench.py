@@ -100,7 +100,7 @@ def cached(name, group, s, rows, function, times=1):
     pages = -(-s.rows // PAGE)
     operands = {"q": numbers(random, rows, s.heads, s.head_dim), "c": numbers(random, pages, 2 * s.kv_heads * PAGE * s.head_dim),
                 "o": np.array([0, rows]), "s": np.zeros(rows), "l": np.array([s.rows - rows]), "t": random.permutation(pages)[None]}
-    text = attention.cached_text(function, s.kv_heads, s.heads // s.kv_heads, s.head_dim, "bf16", "bf16", PAGE, layers=1, layer=0)
+    text = attention.cached_text(function, s.heads, s.kv_heads, s.head_dim, "bf16", "bf16", PAGE, layers=1, layer=0)
     pairs = rows * (s.rows - rows) + rows * (rows + 1) / 2
     traffic = 4.0 * s.rows * s.kv_heads * s.head_dim + 4 * rows * s.heads * s.head_dim
     return Bench(program.Entry(name, text, [program.Call(operands, {})]), 4 * pairs * s.heads * s.head_dim, traffic, group, times)

@@ -47,16 +47,16 @@ func.func @vision(%q: {type_} {{qvl.name = "q"}}, %k: {type_} {{qvl.name = "k"}}
 """
 
 
-def sequences_text(program, op, heads, kv_heads, head_dim, element, cache_element, page, results):
+def sequences_text(program, op, heads, kv_heads, head_dim, element, cache_element, page, results, layers=LAYERS, layer=LAYER):
     """A function of one op on queries and a cache."""
-    q_type, cache_type = f"tensor<?x{heads}x{head_dim}x{element}>", f"!qvl.cache<{LAYERS}, {kv_heads}, {head_dim}, {page}, {cache_element}>"
+    q_type, cache_type = f"tensor<?x{heads}x{head_dim}x{element}>", f"!qvl.cache<{layers}, {kv_heads}, {head_dim}, {page}, {cache_element}>"
     list_, table_type, types = "tensor<?xi32>", "tensor<?x?xi32>", results.split(", ")
     named = ", ".join(f'{type_} {{qvl.name = "y{k}"}}' for k, type_ in enumerate(types))
     values = ", ".join(f"%r{k}" for k in range(len(types)))
     return f"""
 func.func @{program}(%q: {q_type} {{qvl.name = "q"}}, %c: {cache_type} {{qvl.name = "c"}}, %o: {list_} {{qvl.name = "o"}},
     %s: {list_} {{qvl.name = "s"}}, %l: {list_} {{qvl.name = "l"}}, %t: {table_type} {{qvl.name = "t"}}) -> ({named}) {{
-  %layer = arith.constant {LAYER} : index
+  %layer = arith.constant {layer} : index
   {values} = qvl.{op} %q, %c layer(%layer) sequences(%o, %s, %l, %t) {{scale = {SCALE} : f64}}
       : {q_type}, {cache_type}, {list_}, {list_}, {list_}, {table_type} -> {results}
   return {values} : {results}
@@ -127,12 +127,16 @@ def cached_call(program, kv_heads, group, head_dim, element, cache_element, part
     return Call(operands, {"alloc0": Expected(np.array(want), **tolerance(head_dim, narrow, element == "bf16"))})
 
 
+def cached_text(program, heads, kv_heads, head_dim, element, cache_element, page, **layers):
+    """A function of cached attention; layers=, layer=: how many the cache has, and whose keys and values are read."""
+    return sequences_text(program, "cached_attention", heads, kv_heads, head_dim, element, cache_element, page,
+                          f"tensor<?x{heads * head_dim}x{element}>", **layers)
+
+
 def cached(name, program, kv_heads, group, head_dim, element, cache_element, calls, page=64):
     """Each call has parts: the tokens [begin, end) of each sequence whose rows are computed."""
     made = [cached_call(program, kv_heads, group, head_dim, element, cache_element, parts, page) for parts in calls]
-    heads = kv_heads * group
-    text = sequences_text(program, "cached_attention", heads, kv_heads, head_dim, element, cache_element, page,
-                          f"tensor<?x{heads * head_dim}x{element}>")
+    text = cached_text(program, kv_heads * group, kv_heads, head_dim, element, cache_element, page)
     return Entry(f"cached_{name}", text, made)
 
 
