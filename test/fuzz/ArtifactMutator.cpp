@@ -343,21 +343,6 @@ void ArtifactMutator::change(qvlfmt::ArtifactT &artifact) {
 
 namespace {
 
-/// A wide form of "affine", which is launched on rows of eight f32.
-std::unique_ptr<qvlfmt::WideFormT> wideAffine() {
-  auto map = std::make_unique<qvlfmt::TensorMapT>();
-  map->element = ElementType::F32;
-  map->sizes = {8, 0};
-  map->scalar = 2;
-  map->box = {4, 16};
-  map->swizzle = 32;
-  auto form = std::make_unique<qvlfmt::WideFormT>();
-  form->symbol = "affine_wide";
-  form->least_tiles = 4;
-  form->maps.push_back(std::move(map));
-  return form;
-}
-
 using CodeBytes = std::vector<std::uint8_t>;
 
 /// The text of "affine" with a loop.

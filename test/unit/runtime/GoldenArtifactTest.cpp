@@ -34,19 +34,10 @@ test::Bytes buildGolden() {
     object->bytes.assign(8, 0x90);
   artifact.weights[1]->shape = {4, 5};
   artifact.weights[1]->interleave = 2;
-  auto map = std::make_unique<qvlfmt::TensorMapT>();
-  map->buffer = 0; // "affine" is launched on rows of eight f32
-  map->element = ElementType::F32;
-  map->sizes = {8, 0};
-  map->scalar = 2;
-  map->box = {4, 16};
-  map->swizzle = 32;
-  auto form = std::make_unique<qvlfmt::WideFormT>();
+  auto form = test::wideAffine();
   form->object = 1;
-  form->symbol = "affine_wide";
   form->least_tiles = 264;
   form->shared_bytes = 4096;
-  form->maps.push_back(std::move(map));
   artifact.targets[0]->kernels[0]->wide.push_back(std::move(form));
   return test::assembleArtifact(artifact, test::testWeights());
 }

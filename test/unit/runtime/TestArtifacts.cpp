@@ -277,6 +277,20 @@ std::unique_ptr<qvlfmt::ProgramT> visionProgram(const char *name, int patchRow) 
   return b.take();
 }
 
+std::unique_ptr<qvlfmt::WideFormT> wideAffine() {
+  auto map = std::make_unique<qvlfmt::TensorMapT>();
+  map->element = ElementType::F32;
+  map->sizes = {8, 0};
+  map->scalar = 2;
+  map->box = {4, 16};
+  map->swizzle = 32;
+  auto form = std::make_unique<qvlfmt::WideFormT>();
+  form->symbol = "affine_wide";
+  form->least_tiles = 4;
+  form->maps.push_back(std::move(map));
+  return form;
+}
+
 void chooseIds(std::unique_ptr<qvlfmt::ProgramT> &program, std::uint8_t byte) {
   const std::uint32_t draws = program->arguments.size() + 2, command = program->commands.size();
   ProgramBuilder b(std::move(program));

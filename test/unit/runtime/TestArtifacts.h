@@ -83,6 +83,9 @@ qvlfmt::ArtifactT testArtifact();
 /// A vision entry point for patch rows of that many columns, on tiny_vision.
 std::unique_ptr<qvlfmt::ProgramT> visionProgram(const char *name, int patchRow);
 
+/// A wide form of "affine", which is launched on rows of eight f32, in the first code object.
+std::unique_ptr<qvlfmt::WideFormT> wideAffine();
+
 /// Lets a language program choose ids: each byte of them is `byte`.
 void chooseIds(std::unique_ptr<qvlfmt::ProgramT> &program, std::uint8_t byte);
 
