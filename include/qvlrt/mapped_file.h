@@ -10,7 +10,9 @@
 namespace qvlrt {
 
 /// A private read-only mapping of a whole regular file; unmapped by the destructor. Pages are read
-/// when they are first touched, so mapping a large file is cheap.
+/// when they are first touched, so mapping a large file is cheap; in huge pages where the file
+/// system has them (Linux 6.16 with ext4, 5.18 with XFS), which makes the products of a model some
+/// percent faster.
 class MappedFile {
 public:
   /// Errors: NotFound, PermissionDenied, InvalidArgument (not a regular file, empty),

@@ -1,5 +1,5 @@
 #include "qvl/Artifact/ArtifactWriter.h"
-#include "qvl/Artifact/AtomicFile.h"
+#include "qvl/Artifact/BlockWriter.h"
 #include "qvl/Artifact/WeightPacker.h"
 #include "qvl/Import/Failure.h"
 #include "qvlfmt/Version.h"
@@ -40,7 +40,7 @@ public:
 private:
   llvm::Error layOut();
   llvm::Error writeWeights(AtomicFile &file);
-  llvm::Error writeWeight(AtomicFile &file, const WeightDescription &weight,
+  llvm::Error writeWeight(BlockWriter &file, const WeightDescription &weight,
                           qvlfmt::WeightT &entry);
   llvm::Error writeMetadata(AtomicFile &file);
   llvm::Error checkObjects() const;
@@ -109,7 +109,7 @@ llvm::Error ArtifactWriter::layOut() {
   return llvm::Error::success();
 }
 
-llvm::Error ArtifactWriter::writeWeight(AtomicFile &file, const WeightDescription &weight,
+llvm::Error ArtifactWriter::writeWeight(BlockWriter &file, const WeightDescription &weight,
                                         qvlfmt::WeightT &entry) {
   Checksum checksum;
   uint64_t offset = entry.offset;
@@ -129,12 +129,15 @@ llvm::Error ArtifactWriter::writeWeight(AtomicFile &file, const WeightDescriptio
   return llvm::Error::success();
 }
 
+/// Writes the file up to its end; the header and the metadata in front of the weights are zero for
+/// the time being.
 llvm::Error ArtifactWriter::writeWeights(AtomicFile &file) {
+  BlockWriter blocks(file);
   for (size_t i = 0; i < description.weights.size(); ++i)
     if (llvm::Error error =
-            writeWeight(file, description.weights[i], *description.metadata.weights[i]))
+            writeWeight(blocks, description.weights[i], *description.metadata.weights[i]))
       return error;
-  return llvm::Error::success();
+  return blocks.finish();
 }
 
 llvm::Error ArtifactWriter::writeMetadata(AtomicFile &file) {

@@ -11,7 +11,7 @@
 // scratch memory once per tile of the grid, for all its panels.
 
 #include "Loops.h"
-#include "Projection.h"
+#include "ProjectionOutput.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -29,7 +29,7 @@ public:
   LinearEmitter(KernelFrame &frame, const Projection &projection, const TileTarget &target)
       : frame(frame), b(frame.builder()), target(target), projection(projection),
         panel(projection.panel), lineElements(panel.getN() * panel.getKGroup()),
-        weightCount(panel.getInterleave() > 0 ? 2 : 1),
+        output(b, projection, target),
         inPairs(target.multipliesBf16Pairs() && multipliesBf16(projection.inputElement, panel)) {}
 
   void emit();
@@ -41,16 +41,8 @@ private:
     int64_t vectorsPerPanel;
   };
 
-  /// The result of a tile and the operands of its epilogue in memory, in rows of `form`.
-  struct Output {
-    TileForm form; // of the result: two weights share its columns
-    Value firstColumn;
-    TileRows result;
-    SmallVector<TileRows> operands; // a vector is a matrix of one row
-  };
-
   int64_t panels() const {
-    return llvm::divideCeil(weightCount * projection.columns, panel.getN());
+    return llvm::divideCeil(projection.weightCount() * projection.columns, panel.getN());
   }
   void widenRows(Value rowBegin, Value rowEnd);
   TileRows inputRows(Value row, int64_t rows);
@@ -65,18 +57,14 @@ private:
   void addPairLine(TileForm form, const TileRows &inputs, const Columns &tile, Value lineOffset,
                    int64_t steps, MutableArrayRef<Value> sums);
   Value inputPair(Value pointer, int64_t steps);
-  Output tileOutput(TileForm form, Value row, Value firstColumn);
-  void prefetchOperands(const Output &tile);
-  void prefetchRows(const TileRows &rows, Type element, TileForm form);
-  void storeTile(const Output &tile, ArrayRef<Value> sums);
-  SmallVector<Value> separateWeights(ArrayRef<Value> sums);
 
   KernelFrame &frame;
   ImplicitLocOpBuilder &b;
   const TileTarget &target;
   const Projection &projection;
   PanelAttr panel;
-  int64_t lineElements, weightCount;
+  int64_t lineElements;
+  ProjectionOutput output;
   bool inPairs;       // products of pairs of bf16
   Value widened;      // rows of the tile in f32 [rows][depth] when the input is bf16
   Value firstTileRow; // of the tile of the grid
@@ -158,28 +146,9 @@ void LinearEmitter::emitColumns(TileForm form, Value firstColumn, Value lastColu
 }
 
 void LinearEmitter::emitTile(TileForm form, Value row, Value firstColumn) {
-  Output output = tileOutput({form.rows, form.vectors / weightCount}, row,
-                             quotient(b, firstColumn, weightCount));
-  prefetchOperands(output);
-  SmallVector<Value> sums =
-      sumOverDepth(form, inputRows(row, form.rows), tileColumns(form, firstColumn));
-  storeTile(output, weightCount == 1 ? sums : separateWeights(sums));
-}
-
-/// The accumulators of two weights, which take turns in blocks of lanes, as pairs of vectors: the
-/// columns of one weight, then the same columns of the other.
-SmallVector<Value> LinearEmitter::separateWeights(ArrayRef<Value> sums) {
-  int64_t block = panel.getInterleave();
-  SmallVector<int64_t> first, second; // lanes of two neighbouring vectors, numbered through
-  for (int64_t lane = 0; lane < target.lanes(); ++lane) {
-    first.push_back(lane / block * 2 * block + lane % block);
-    second.push_back(first.back() + block);
-  }
-  SmallVector<Value> separate;
-  for (size_t i = 0; i < sums.size(); i += 2)
-    for (const auto &lanes : {first, second})
-      separate.push_back(vector::ShuffleOp::create(b, sums[i], sums[i + 1], lanes));
-  return separate;
+  ProjectionOutput::Tile tile = output.tile(form, row, firstColumn);
+  output.prefetchOperands(tile);
+  output.store(tile, sumOverDepth(form, inputRows(row, form.rows), tileColumns(form, firstColumn)));
 }
 
 LinearEmitter::Columns LinearEmitter::tileColumns(TileForm form, Value firstColumn) {
@@ -274,69 +243,6 @@ Value LinearEmitter::inputPair(Value pointer, int64_t steps) {
   if (steps == 2)
     return load(b, b.getI32Type(), pointer, alignment);
   return arith::ExtUIOp::create(b, b.getI32Type(), load(b, b.getI16Type(), pointer, alignment));
-}
-
-LinearEmitter::Output LinearEmitter::tileOutput(TileForm form, Value row, Value firstColumn) {
-  auto tileRows = [&](const RowMap &map, Type element, Value memory) {
-    return TileRows(b, map, element, memory, projection.columns, row, form.rows, firstColumn);
-  };
-  Output tile{form,
-              firstColumn,
-              tileRows(projection.store, projection.resultElement, projection.result),
-              {}};
-  for (const EpilogueOperand &operand : projection.operands)
-    tile.operands.push_back(operand.perElement ? tileRows({}, operand.element, operand.memory)
-                                               : TileRows(b, {}, operand.element, operand.memory,
-                                                          projection.columns, constantIndex(b, 0),
-                                                          1, firstColumn));
-  return tile;
-}
-
-/// The sums of a tile take longer than memory: what the epilogue reads is fetched meanwhile. Rows
-/// lie far apart, so the processor would not see them coming.
-void LinearEmitter::prefetchOperands(const Output &tile) {
-  for (auto [operand, rows] : llvm::zip(projection.operands, tile.operands))
-    if (operand.perElement)
-      prefetchRows(rows, operand.element, tile.form);
-}
-
-void LinearEmitter::prefetchRows(const TileRows &rows, Type element, TileForm form) {
-  constexpr int64_t lineBytes = 64;
-  constexpr uint32_t read = 0, keepInAllCaches = 3, data = 1;
-  int64_t perLine = lineBytes * 8 / element.getIntOrFloatBitWidth();
-  for (int64_t row = 0; row < form.rows; ++row)
-    for (int64_t column = 0; column < form.vectors * target.lanes(); column += perLine)
-      LLVM::Prefetch::create(b, rows.pointer(b, row, column), read, keepInAllCaches, data);
-}
-
-/// The epilogue on finished sums: for each of the form's vectors of result columns, one of each
-/// weight. Operands per column are loaded once for all rows.
-void LinearEmitter::storeTile(const Output &tile, ArrayRef<Value> sums) {
-  const auto &[form, firstColumn, resultRows, operandRows] = tile;
-  int64_t columns = projection.columns;
-  VectorType type = target.vectorType(b.getContext());
-  bool partial = weightCount * columns % panel.getN() != 0;
-  Value columnsLeft = difference(b, constantIndex(b, columns), firstColumn);
-  for (int64_t v = 0; v < form.vectors; ++v) {
-    int64_t lane = v * target.lanes();
-    Value left = difference(b, columnsLeft, constantIndex(b, lane));
-    Value mask = partial ? laneMask(b, target.lanes(), left) : Value();
-    SmallVector<Value> perColumn;
-    for (auto [operand, rows] : llvm::zip(projection.operands, operandRows))
-      perColumn.push_back(operand.perElement ? Value()
-                                             : loadFloats(b, type, operand.element,
-                                                          rows.pointer(b, 0, lane), mask));
-    for (int64_t r = 0; r < form.rows; ++r) {
-      SmallVector<Value> arguments;
-      for (int64_t w = 0; w < weightCount; ++w)
-        arguments.push_back(sums[(r * form.vectors + v) * weightCount + w]);
-      for (auto [operand, loaded, rows] : llvm::zip(projection.operands, perColumn, operandRows))
-        arguments.push_back(
-            loaded ? loaded : loadFloats(b, type, operand.element, rows.pointer(b, r, lane), mask));
-      storeFloats(b, projection.epilogue(b, arguments), projection.resultElement,
-                  resultRows.pointer(b, r, lane), mask);
-    }
-  }
 }
 
 } // namespace

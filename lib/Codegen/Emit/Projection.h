@@ -31,6 +31,8 @@ struct Projection {
   RowMap load = {}, store = {};
   /// The result of a tile's vector from its accumulators (one per weight) and operands.
   std::function<Value(ImplicitLocOpBuilder &, ArrayRef<Value>)> epilogue = {};
+
+  int64_t weightCount() const { return panel.getInterleave() > 0 ? 2 : 1; }
 };
 
 /// Whether both factors of a product are bf16.

@@ -54,6 +54,7 @@ absl::StatusOr<MappedFile> MappedFile::open(const std::string &path) {
   if (memory == MAP_FAILED)
     return absl::ResourceExhaustedError(
         absl::StrCat(path, ": cannot map ", size, " bytes: ", std::strerror(errno)));
+  madvise(memory, size, MADV_HUGEPAGE); // advice only: kernels and file systems may not know it
   return MappedFile(path, {static_cast<const std::byte *>(memory), size});
 }
 
