@@ -18,10 +18,12 @@ namespace mlir::qvl {
 /// * `sin`, `cos`: |x| up to 2^48; the range is reduced and the polynomials are evaluated in f64.
 ///
 /// NaN operands give NaN.
-void populateExpandMathPatterns(RewritePatternSet &patterns);
+///
+/// With `avx512`, `exp` of 16 lanes scales by 2^n in one instruction; its results are the same.
+void populateExpandMathPatterns(RewritePatternSet &patterns, bool avx512 = false);
 
 /// `qvl-expand-math`: applies the patterns to everything below the op it runs on.
-std::unique_ptr<Pass> createExpandMathPass();
+std::unique_ptr<Pass> createExpandMathPass(bool avx512 = false);
 void registerExpandMathPass();
 
 } // namespace mlir::qvl

@@ -18,6 +18,7 @@ OwningOpRef<ModuleOp> copyKernels(ArrayRef<func::FuncOp> kernels);
 struct LoweringOptions {
   /// Vectors of a memref are aligned to their size, not to that of their element.
   bool alignedVectors = false;
+  bool avx512 = false; // has its instructions
 };
 
 /// Lowers what emitters write, on the level of scf, vector, math, memref and nvvm, to the LLVM

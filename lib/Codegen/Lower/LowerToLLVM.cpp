@@ -16,7 +16,7 @@ LogicalResult lowerToLLVMDialect(ModuleOp module, const LoweringOptions &options
   functions.addPass(createCSEPass());
   functions.addPass(createCanonicalizerPass());
   // Functions of math become polynomials before any pass could turn them into calls of a library.
-  functions.addPass(createExpandMathPass());
+  functions.addPass(createExpandMathPass(options.avx512));
   // Whole transfers are unrolled: the default spills them to the stack inside the loop.
   VectorTransferToSCFOptions transfers;
   transfers.enableFullUnroll();

@@ -32,6 +32,8 @@ Value mlir::qvl::expandExp(FloatExpander &e, Value x) {
   Value q = e.polynomial(r, {0.5, 0.1666666716337204, 0.04166645556688309, 0.008333197794854641,
                              0.001393576036207378, 0.00019953405717387795});
   Value power = e.add(e.fma(e.mul(r, r), q, r), e.constant(f32, 1.0));
+  if (e.canScale())
+    return e.scale(power, nFloat);
   // 2^n in two factors, since n reaches from −151 to 128; only the last product can round.
   Value half = arith::ShRSIOp::create(e.b, n, e.integer(e.i32(), 1));
   Value rest = arith::SubIOp::create(e.b, n, half);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -11,9 +12,10 @@ namespace mlir::qvl {
 /// Builds scalar or vector arithmetic alike: constants are splats of the operand's shape.
 class FloatExpander {
 public:
-  /// `type` is the operand type of the function to expand: a float or a vector of floats.
-  FloatExpander(OpBuilder &builder, Location loc, Type type)
-      : b(loc, builder), shape(dyn_cast<VectorType>(type)) {}
+  /// `type` is the operand type of the function to expand: a float or a vector of floats. `avx512`:
+  /// the target has its instructions.
+  FloatExpander(OpBuilder &builder, Location loc, Type type, bool avx512)
+      : b(loc, builder), shape(dyn_cast<VectorType>(type)), avx512(avx512) {}
 
   /// `element` in the operand's shape.
   Type typeOf(Type element) { return shape ? Type(shape.clone(element)) : element; }
@@ -44,6 +46,18 @@ public:
   }
   Value bitcast(Type type, Value x) { return arith::BitcastOp::create(b, type, x); }
 
+  /// Whether scale() has an instruction for the operand's shape.
+  bool canScale() const { return avx512 && shape && shape.getShape() == ArrayRef<int64_t>{16}; }
+  /// x · 2^n for integers n in f32, rounded once.
+  Value scale(Value x, Value n) {
+    Value everyLane = arith::ConstantOp::create(b, b.getI16IntegerAttr(-1));
+    Value currentRounding = arith::ConstantOp::create(b, b.getI32IntegerAttr(4));
+    return LLVM::CallIntrinsicOp::create(b, x.getType(),
+                                         b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                                         ValueRange{x, n, x, everyLane, currentRounding})
+        .getResults();
+  }
+
   /// Horner's rule with one fma a step; `coefficients` from the constant term up.
   Value polynomial(Value x, llvm::ArrayRef<double> coefficients) {
     Value sum = constant(x.getType(), coefficients.back());
@@ -66,6 +80,7 @@ private:
   }
 
   VectorType shape;
+  bool avx512;
 };
 
 /// e^x for f32 operands of any size.

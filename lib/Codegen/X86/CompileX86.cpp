@@ -60,7 +60,7 @@ FailureOr<std::string> compileX86(ArrayRef<func::FuncOp> kernels, const X86Featu
   if (dumper.enabled())
     for (auto kernel : module->getOps<func::FuncOp>())
       dumper.write(kernel.getName(), "mlir", [&](llvm::raw_ostream &out) { kernel->print(out); });
-  if (failed(lowerToLLVMDialect(*module)))
+  if (failed(lowerToLLVMDialect(*module, {.avx512 = features.avx512})))
     return failure();
   SmallVector<OwningOpRef<ModuleOp>> parts = splitKernels(*module);
   std::vector<std::string> objects(parts.size());

@@ -23,7 +23,8 @@ struct JitFunction::State {
 };
 
 /// The function's MLIR: a loop over groups of `lanes` elements.
-static std::string sourceOf(const std::string &name, bool vectors) {
+static std::string sourceOf(const std::string &name, JitFunction::Form form) {
+  bool vectors = form != JitFunction::Form::Scalar;
   std::string type = vectors ? "vector<16xf32>" : "f32", lanes = vectors ? "16" : "1";
   return "func.func @apply(%in: !llvm.ptr, %out: !llvm.ptr, %count: i64) {\n"
          "  %zero = arith.constant 0 : i64\n"
@@ -45,9 +46,9 @@ static std::string sourceOf(const std::string &name, bool vectors) {
          "  }\n  return\n}\n";
 }
 
-static LogicalResult lower(ModuleOp module) {
+static LogicalResult lower(ModuleOp module, bool avx512) {
   PassManager pm(module.getContext());
-  pm.addPass(mlir::qvl::createExpandMathPass());
+  pm.addPass(mlir::qvl::createExpandMathPass(avx512));
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertMathToLLVMPass());
@@ -59,7 +60,7 @@ static LogicalResult lower(ModuleOp module) {
 }
 
 /// The function in LLVM IR, or null.
-static std::unique_ptr<llvm::Module> translate(const std::string &source,
+static std::unique_ptr<llvm::Module> translate(const std::string &source, bool avx512,
                                                llvm::LLVMContext &llvmContext) {
   DialectRegistry registry;
   registry.insert<arith::ArithDialect, func::FuncDialect, scf::SCFDialect, LLVM::LLVMDialect,
@@ -68,7 +69,7 @@ static std::unique_ptr<llvm::Module> translate(const std::string &source,
   registerLLVMDialectTranslation(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   auto module = parseSourceString<ModuleOp>(source, &context);
-  if (!module || failed(lower(*module)))
+  if (!module || failed(lower(*module, avx512)))
     return nullptr;
   return translateModuleToLLVMIR(*module, llvmContext);
 }
@@ -88,11 +89,12 @@ compile(std::unique_ptr<llvm::Module> module, std::unique_ptr<llvm::LLVMContext>
   return jit;
 }
 
-JitFunction::JitFunction(const std::string &name, bool vectors) : state(new State) {
+JitFunction::JitFunction(const std::string &name, Form form) : state(new State) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   auto context = std::make_unique<llvm::LLVMContext>();
-  std::unique_ptr<llvm::Module> module = translate(sourceOf(name, vectors), *context);
+  std::unique_ptr<llvm::Module> module =
+      translate(sourceOf(name, form), form == Form::Avx512, *context);
   if (!module) {
     ADD_FAILURE() << "math." << name << " does not lower";
     return;

@@ -7,8 +7,11 @@
 /// `math.NAME` over arrays of f32, compiled for 16 lanes or for one.
 class JitFunction {
 public:
+  /// The forms of the expansion: for scalars, for vectors, for vectors with AVX-512's instructions.
+  enum class Form { Scalar, Vector, Avx512 };
+
   /// Expands and compiles; a failure ends the test and leaves `ok()` false.
-  JitFunction(const std::string &name, bool vectors);
+  JitFunction(const std::string &name, Form form);
   ~JitFunction();
 
   bool ok() const { return entry != nullptr; }

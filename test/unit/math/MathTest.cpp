@@ -39,7 +39,8 @@ class MathTest : public testing::TestWithParam<std::tuple<Function, bool>> {};
 
 TEST_P(MathTest, StaysWithinTheBound) {
   auto [function, vectors] = GetParam();
-  JitFunction compiled(function.name, vectors);
+  JitFunction compiled(function.name,
+                       vectors ? JitFunction::Form::Vector : JitFunction::Form::Scalar);
   ASSERT_TRUE(compiled.ok());
   double worst = 0;
   float worstAt = 0;
@@ -86,9 +87,30 @@ INSTANTIATE_TEST_SUITE_P(All, MathTest,
                                   (std::get<1>(info.param) ? "_vector" : "_scalar");
                          });
 
+/// Scaling in one instruction changes no bit, down to denormals and for infinities; a NaN stays
+/// one.
+TEST(MathTest, ExpScaledByAvx512) {
+  if (!__builtin_cpu_supports("avx512f"))
+    GTEST_SKIP() << "this CPU has no AVX-512";
+  JitFunction expected("exp", JitFunction::Form::Vector), scaled("exp", JitFunction::Form::Avx512);
+  ASSERT_TRUE(expected.ok() && scaled.ok());
+  std::vector<float> in(kBatch), e(kBatch), s(kBatch);
+  constexpr uint64_t kStride = 251; // prime: every exponent, both signs, infinities and NaN
+  for (uint64_t bits = 0; bits <= 0xffffffff; bits += kStride * kBatch) {
+    for (int i = 0; i < kBatch; ++i)
+      in[i] = std::bit_cast<float>(static_cast<uint32_t>(bits + kStride * i));
+    expected(in.data(), e.data(), kBatch);
+    scaled(in.data(), s.data(), kBatch);
+    for (int i = 0; i < kBatch; ++i)
+      ASSERT_TRUE(std::isnan(e[i]) ? std::isnan(s[i])
+                                   : std::bit_cast<uint32_t>(e[i]) == std::bit_cast<uint32_t>(s[i]))
+          << "exp(" << in[i] << ") = " << e[i] << ", scaled " << s[i];
+  }
+}
+
 /// The angles a rotary table takes: whole positions times an inverse frequency.
 TEST(MathTest, RotaryAnglesOfLongContexts) {
-  JitFunction sine("sin", true), cosine("cos", true);
+  JitFunction sine("sin", JitFunction::Form::Vector), cosine("cos", JitFunction::Form::Vector);
   ASSERT_TRUE(sine.ok() && cosine.ok());
   std::vector<float> in(kBatch), s(kBatch), c(kBatch);
   double worst = 0;
