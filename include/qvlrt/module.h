@@ -46,6 +46,8 @@ public:
   std::uint32_t weightCount() const { return root->weights() ? root->weights()->size() : 0; }
   /// Stored bytes of weight `index` (below weightCount()), 64-byte aligned, in its encoding.
   std::span<const std::byte> weightBytes(std::uint32_t index) const;
+  /// The file from the start of weight `index` to its end.
+  std::span<const std::byte> bytesFromWeight(std::uint32_t index) const;
   /// Sum of the stored bytes of all weights.
   std::uint64_t totalWeightBytes() const;
 

@@ -3,6 +3,7 @@
 #include "DeviceWeights.h"
 #include "FlatbufferViews.h"
 #include "MemoryPlan.h"
+#include "ReadAhead.h"
 #include "ReplaySlot.h"
 #include "qvlrt/status.h"
 
@@ -69,6 +70,7 @@ public:
   std::uint64_t arenaBytes() const override { return arena.bytes(); }
 
 private:
+  void readAhead(const qvlfmt::Program &program);
   absl::Status growArena(std::uint64_t bytes, std::string_view program);
   absl::StatusOr<std::vector<DeviceRange>> bind(const PlannedProgram &program,
                                                 const MemoryPlan &plan,
@@ -89,6 +91,7 @@ private:
   std::unique_ptr<LoadedKernels> kernels;
   std::vector<PlannedProgram> programs;
   DeviceWeights weights;
+  ReadAhead reader;
   DeviceBuffer arena;
   std::vector<ReplaySlot> slots;     // by program
   std::vector<void *> launchBuffers; // reused between launches
@@ -120,6 +123,26 @@ absl::StatusOr<std::uint64_t> ExecutorImpl::planMemory(std::uint32_t program,
   // Without a limit: the question is how much a run would need, on any machine.
   QVLRT_ASSIGN_OR_RETURN(const MemoryPlan *plan, programs[program].plan(shapes, UINT64_MAX));
   return plan->arenaBytes;
+}
+
+/// Weights lie in the file in the order in which programs read them, so from the first one of the
+/// first program to the end: a request without a picture does not wait for the vision encoder. Not
+/// where the file would push its own pages out of memory.
+void ExecutorImpl::readAhead(const qvlfmt::Program &program) {
+  const DeviceLimits limits = machine.limits();
+  if (reader.started() || !limits.runsKernels || !limits.hostAddressable)
+    return;
+  std::span<const std::byte> pages;
+  for (std::uint32_t i = 0; i < countOf(program.buffers()); ++i) {
+    const qvlfmt::Buffer &buffer = *program.buffers()->Get(i);
+    if (buffer.kind() != BufferKind::Weight)
+      continue;
+    std::span<const std::byte> rest = source.bytesFromWeight(buffer.index());
+    if (rest.size() > pages.size())
+      pages = rest;
+  }
+  if (pages.size() <= limits.maxAllocation)
+    reader.start(pages);
 }
 
 absl::Status ExecutorImpl::growArena(std::uint64_t bytes, std::string_view program) {
@@ -238,6 +261,7 @@ absl::StatusOr<std::vector<DeviceTensor>> ExecutorImpl::run(std::uint32_t number
   QVLRT_RETURN_IF_ERROR(growArena(plan->arenaBytes, viewOf(program.name())));
   QVLRT_ASSIGN_OR_RETURN(std::vector<DeviceRange> buffers, bind(planned, *plan, arguments, order));
 
+  readAhead(program);
   if (records) // what was enqueued before is not the first command's
     QVLRT_RETURN_IF_ERROR(machine.synchronize());
   CommandTimer timer(records, machine);

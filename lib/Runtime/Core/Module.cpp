@@ -41,6 +41,10 @@ std::span<const std::byte> Module::weightBytes(std::uint32_t index) const {
   return file.bytes().subspan(weight->offset(), weight->bytes());
 }
 
+std::span<const std::byte> Module::bytesFromWeight(std::uint32_t index) const {
+  return file.bytes().subspan(root->weights()->Get(index)->offset());
+}
+
 std::uint64_t Module::totalWeightBytes() const {
   std::uint64_t total = 0;
   for (std::uint32_t i = 0; i < weightCount(); ++i)
