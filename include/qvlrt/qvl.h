@@ -104,6 +104,21 @@ const int64_t *qvl_answer_ids(const qvl_answer *answer, size_t *count);
 /* "stop" or "length". */
 const char *qvl_answer_finish_reason(const qvl_answer *answer);
 
+/* A box that the answer names: left, top, right, bottom. */
+typedef struct qvl_box {
+  size_t size;       /* sizeof(qvl_box) */
+  const char *label; /* "" without one; lives as long as the answer */
+  int64_t media;     /* which picture or video of the request, from 0; -1: there are several */
+  double model[4];   /* as the model wrote it: pixels of the resized picture */
+  double picture[4]; /* pixels of the original picture; NaN where there are several that were
+                        scaled differently */
+} qvl_box;
+
+/* How many boxes the answer names. */
+size_t qvl_answer_box_count(const qvl_answer *answer);
+/* Writes the first `size` bytes of box `index`, which is below the count. */
+void qvl_answer_box(const qvl_answer *answer, size_t index, qvl_box *box, size_t size);
+
 /* Numbers about an answer. Times are milliseconds of wall clock. */
 typedef struct qvl_metrics {
   size_t size; /* sizeof(qvl_metrics) */

@@ -1,6 +1,7 @@
 // The C interface: handles over Module, Device, Processor and Session.
 #include "qvlrt/qvl.h"
 
+#include "qvlrt/boxes.h"
 #include "qvlrt/exit_code.h"
 #include "qvlrt/generator.h"
 #include "qvlrt/loaded_model.h"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <optional>
 #include <string>
@@ -20,6 +22,7 @@ struct qvl_model {
 struct qvl_answer {
   qvlrt::GenerationResult result;
   qvl_metrics metrics;
+  std::vector<qvlrt::AnswerBox> boxes;
 };
 
 namespace {
@@ -176,6 +179,19 @@ qvl_metrics metricsOf(const qvl_model &model, const ProcessedRequest &request,
           .kv_bytes = model.loaded.session->kvBytes()};
 }
 
+qvl_box boxOf(const AnswerBox &box) {
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  const Box picture = box.picture.value_or(Box{kUnknown, kUnknown, kUnknown, kUnknown});
+  qvl_box result = {.size = sizeof(qvl_box),
+                    .label = box.label.c_str(),
+                    .media = box.media ? static_cast<int64_t>(*box.media) : -1,
+                    .model = {},
+                    .picture = {}};
+  std::copy(box.model.begin(), box.model.end(), result.model);
+  std::copy(picture.begin(), picture.end(), result.picture);
+  return result;
+}
+
 absl::Status generateAnswer(qvl_model &model, const qvl_request &request, qvl_answer **answer) {
   const Clock::time_point start = Clock::now();
   QVLRT_ASSIGN_OR_RETURN(
@@ -191,7 +207,8 @@ absl::Status generateAnswer(qvl_model &model, const qvl_request &request, qvl_an
                          generate(*model.loaded.session, model.loaded.processor.tokenizer(),
                                   processed, generationOf(model, request, cancelled)));
   const qvl_metrics metrics = metricsOf(model, processed, result, preprocessMillis);
-  *answer = new qvl_answer{std::move(result), metrics};
+  std::vector<AnswerBox> boxes = findBoxes(result.text, processed.media);
+  *answer = new qvl_answer{std::move(result), metrics, std::move(boxes)};
   return absl::OkStatus();
 }
 
@@ -253,6 +270,12 @@ const int64_t *qvl_answer_ids(const qvl_answer *answer, size_t *count) {
 
 const char *qvl_answer_finish_reason(const qvl_answer *answer) {
   return finishReasonName(answer->result.finishReason);
+}
+
+size_t qvl_answer_box_count(const qvl_answer *answer) { return answer->boxes.size(); }
+
+void qvl_answer_box(const qvl_answer *answer, size_t index, qvl_box *box, size_t size) {
+  narrowed(boxOf(answer->boxes[index]), box, size);
 }
 
 void qvl_answer_metrics(const qvl_answer *answer, qvl_metrics *metrics, size_t size) {

@@ -123,6 +123,22 @@ class Suite:
         assert usage["media_tokens"] == 16 and usage["completion_tokens"] == len(self.answer["ids"])
         assert all(value > 0 for value in self.answer["memory_bytes"].values())
 
+    def boxes(self):
+        """The model counts in pixels of the picture it saw; a user, in those of the file."""
+        picture = os.path.join(SAMPLES, "07-locate-jpeg.jpg")
+        report = self.tool.report(self.model, f"--image={picture}", "--greedy",
+                                  "--prompt=Where is the green square? Give the box.")
+        found, = report["boxes"]
+        assert list(found) == ["label", "media", "bbox_model", "bbox"], found
+        written, = json.loads(report["text"].removeprefix("```json").removesuffix("```"))
+        assert found["label"] == written["label"] == "green square" and found["media"] == 0, found
+        assert found["bbox_model"] == written["bbox_2d"], found
+        (height, width), (rows, columns) = (report["media"][0][key] for key in ("original", "resized"))
+        assert (height, width) != (rows, columns), "the picture should be one that is resized"
+        x1, y1, x2, y2 = found["bbox_model"]
+        exact = [x1 * width / columns, y1 * height / rows, x2 * width / columns, y2 * height / rows]
+        assert np.allclose(found["bbox"], exact, rtol=1e-12), f"{found['bbox']}, not {exact}"
+
     def report_of_text(self):
         report = self.tool.report(self.model, "--prompt=Hello", "--max-new-tokens=2", "--greedy")
         assert list(report) == REPORT_KEYS[""] and report["media"] == []
@@ -295,7 +311,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="qvl-outputs-")
     suite = Suite(Tool(arguments.build), model, folder)
     try:
-        for case in (suite.help_page, suite.version, suite.report_keys, suite.report_of_text,
+        for case in (suite.help_page, suite.version, suite.report_keys, suite.boxes, suite.report_of_text,
                      suite.text_in_a_pipe, suite.values_in_two_arguments, suite.text_on_a_terminal,
                      suite.chat, suite.chat_interrupted, suite.chat_survives_errors,
                      suite.stop_string, suite.dump, suite.dump_of_a_video,

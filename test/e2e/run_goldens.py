@@ -94,13 +94,17 @@ def check_c_client(build, folder):
     client = os.path.join(build, "bin", "qvl-c-client")
     if not os.path.exists(client):
         raise Skip(f"{client} is not built")
-    messages = '[{"role": "user", "content": "Hello"}]'
-    done = subprocess.run([client, artifact(folder, "shapes-vl.qvl"), messages],
-                          capture_output=True, timeout=600)
-    assert done.returncode == 0, qvl_run.text(done.stderr)
     with open(os.path.join(SOURCE, "models", "shapes-vl.golden.json"), encoding="utf-8") as file:
-        answers = {s["name"]: s["answer"] for s in json.load(file)["samples"]}
-    assert qvl_run.text(done.stdout) == answers["16-hello"], qvl_run.text(done.stdout)
+        samples = {s["name"]: s for s in json.load(file)["samples"]}
+    # The picture keeps its size, so the box in its pixels is that of the answer.
+    boxes = {"16-hello": "", "06-locate": "\nbox purple square in 0: 2 3 78 55"}
+    for name, box in boxes.items():
+        done = subprocess.run([client, artifact(folder, "shapes-vl.qvl"),
+                               json.dumps(samples[name]["messages"])],
+                              capture_output=True, timeout=600, cwd=os.path.join(SOURCE, "models"))
+        assert done.returncode == 0, qvl_run.text(done.stderr)
+        expected = samples[name]["answer"] + box
+        assert qvl_run.text(done.stdout) == expected, qvl_run.text(done.stdout)
 
 
 # ------------------------------------------------------------------------ miniature checkpoints

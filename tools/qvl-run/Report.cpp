@@ -2,6 +2,7 @@
 #include "Report.h"
 
 #include "MediaReport.h"
+#include "qvlrt/boxes.h"
 
 #include <sys/resource.h>
 
@@ -14,6 +15,16 @@ std::uint64_t peakResidentBytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024; // Linux counts KiB
+}
+
+Json boxReport(std::string_view text, std::span<const qvlrt::MediaItem> media) {
+  Json list = Json::array();
+  for (const qvlrt::AnswerBox &box : qvlrt::findBoxes(text, media))
+    list.push_back({{"label", box.label},
+                    {"media", box.media ? Json(*box.media) : Json()},
+                    {"bbox_model", box.model},
+                    {"bbox", box.picture ? Json(*box.picture) : Json()}});
+  return list;
 }
 
 } // namespace
@@ -31,7 +42,7 @@ std::string jsonReport(const qvlrt::LoadedModel &model, const qvlrt::ProcessedRe
        {{"prompt_tokens", result.promptTokens},
         {"media_tokens", request.mediaTokens},
         {"completion_tokens", result.ids.size()}}},
-      {"boxes", Json::array()},
+      {"boxes", boxReport(result.text, request.media)},
       {"timings_ms",
        {{"load", model.loadMillis},
         {"preprocess", preprocessMillis},

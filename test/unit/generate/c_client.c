@@ -59,6 +59,18 @@ static int cancel(void *user, const char *piece, size_t bytes) {
   return 1;
 }
 
+static void print_boxes(const qvl_answer *answer) {
+  qvl_box box;
+  for (size_t i = 0; i < qvl_answer_box_count(answer); ++i) {
+    qvl_answer_box(answer, i, &box, sizeof box);
+    expect(box.size == sizeof box && box.label != NULL, "a box");
+    printf("box %s in %lld: %.17g %.17g %.17g %.17g\n", box.label, (long long)box.media,
+           box.picture[0], box.picture[1], box.picture[2], box.picture[3]);
+    qvl_answer_box(answer, i, &box, offsetof(qvl_box, media));
+    expect(box.size == offsetof(qvl_box, media), "a box of an older caller");
+  }
+}
+
 static void answer_question(const char *path, const char *messages, long max_new_tokens) {
   static struct text text;
   const char *no_stop = NULL;
@@ -89,6 +101,7 @@ static void answer_question(const char *path, const char *messages, long max_new
     expect(qvl_answer_ids(answer, &count) != NULL && count > 0, "the ids");
     expect((size_t)metrics.completion_tokens == count, "the metrics");
     expect(strlen(qvl_answer_finish_reason(answer)) > 0, "the finish reason");
+    print_boxes(answer);
     qvl_answer_free(answer);
   }
   request.on_text = cancel;
