@@ -13,6 +13,9 @@ namespace mlir::qvl {
 struct TileForm {
   int64_t rows;
   int64_t vectors;
+  /// Pairs of bf16 weights do not fit beside the accumulators: both of a pair are read when their
+  /// turn comes.
+  bool rereadsPairs = false;
 };
 
 /// The seam between the loop nests, which are the same everywhere, and the registers and
@@ -25,8 +28,9 @@ public:
 
   /// f32 lanes of a vector register.
   virtual int64_t lanes() const = 0;
-  /// Forms of the inner tile of a projection, most rows first, one row last; rows halve from one
-  /// form to the next. Their columns divide a panel of 32 or are a multiple of it.
+  /// Forms of the inner tile of a projection, most rows first, one row last; the rows of a form are
+  /// a multiple of those of the next one. Their columns divide a panel of 32 or are a multiple of
+  /// it.
   virtual ArrayRef<TileForm> linearForms() const = 0;
   /// Largest inner tile of attention.
   virtual TileForm attentionForm() const = 0;
@@ -34,11 +38,13 @@ public:
   VectorType vectorType(MLIRContext *context) const {
     return VectorType::get({lanes()}, Float32Type::get(context));
   }
-  /// Loads weights as f32: `vectors` vectors of neighbouring columns of a panel line, for each of
-  /// the line's `kGroup` values of k: element `k * vectors + v` of the result. `pointer` points at
-  /// the first column. Lines with kGroup 1 hold f32, with kGroup 2 pairs of bf16.
-  virtual SmallVector<Value> loadPanelLine(ImplicitLocOpBuilder &b, Value pointer, int64_t vectors,
-                                           int64_t kGroup) const = 0;
+  /// Loads weights as f32: `vectors` vectors of neighbouring columns of a panel line that holds
+  /// f32, one value of k. `pointer` points at the first column.
+  SmallVector<Value> loadSingles(ImplicitLocOpBuilder &b, Value pointer, int64_t vectors) const;
+  /// The same of a line that holds pairs of bf16, two values of k: those of value `step`. With
+  /// `reread` LLVM does not keep a pair in a register from one step to the next.
+  SmallVector<Value> loadOfPairs(ImplicitLocOpBuilder &b, Value pointer, int64_t vectors,
+                                 int64_t step, bool reread) const;
 
   /// Whether addPairProducts() has an instruction.
   virtual bool multipliesBf16Pairs() const { return false; }

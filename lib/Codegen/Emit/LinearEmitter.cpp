@@ -54,6 +54,7 @@ private:
   SmallVector<Value> sumOverDepth(TileForm form, const TileRows &rows, const Columns &tile);
   void addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line, int64_t steps,
                MutableArrayRef<Value> sums);
+  SmallVector<Value> loadWeights(TileForm form, Value line, const Columns &tile, int64_t step);
   void addPairLine(TileForm form, const TileRows &inputs, const Columns &tile, Value lineOffset,
                    int64_t steps, MutableArrayRef<Value> sums);
   Value inputPair(Value pointer, int64_t steps);
@@ -184,6 +185,14 @@ SmallVector<Value> LinearEmitter::sumOverDepth(TileForm form, const TileRows &ro
   return sums;
 }
 
+/// The vectors of a panel's line for the value `step` of its k.
+SmallVector<Value> LinearEmitter::loadWeights(TileForm form, Value line, const Columns &tile,
+                                              int64_t step) {
+  if (panel.getKGroup() == 1)
+    return target.loadSingles(b, line, tile.vectorsPerPanel);
+  return target.loadOfPairs(b, line, tile.vectorsPerPanel, step, form.rereadsPairs);
+}
+
 /// Adds the products of the first `steps` values of k of a weight line: fewer than the line holds
 /// only at the end of an odd depth, where the input has no element for the padding.
 void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &tile, Value line,
@@ -193,20 +202,17 @@ void LinearEmitter::addLine(TileForm form, const TileRows &rows, const Columns &
   TileRows inputs = rows.advanced(b, product(b, line, group));
   if (inPairs)
     return addPairLine(form, inputs, tile, lineOffset, steps, sums);
-  SmallVector<SmallVector<Value>> weights;
-  for (Value panelLines : tile.lines)
-    weights.push_back(
-        target.loadPanelLine(b, elementPointer(b, panel.getElement(), panelLines, lineOffset),
-                             tile.vectorsPerPanel, group));
   for (int64_t step = 0; step < steps; ++step) {
+    SmallVector<Value> weights;
+    for (Value panelLines : tile.lines)
+      weights.append(loadWeights(
+          form, elementPointer(b, panel.getElement(), panelLines, lineOffset), tile, step));
     for (int64_t row = 0; row < form.rows; ++row) {
       Value x = load(b, b.getF32Type(), inputs.pointer(b, row, step));
       Value xs = vector::BroadcastOp::create(b, target.vectorType(b.getContext()), x);
       for (int64_t v = 0; v < vectors; ++v) {
         Value &chain = sums[row * vectors + v];
-        Value w = weights[v / tile.vectorsPerPanel]
-                         [step * tile.vectorsPerPanel + v % tile.vectorsPerPanel];
-        chain = math::FmaOp::create(b, xs, w, chain);
+        chain = math::FmaOp::create(b, xs, weights[v], chain);
       }
     }
   }

@@ -21,16 +21,16 @@ struct RowMap {
     return sum(b, product(b, loadIndex(b, entry), group), remainder(b, row, group));
   }
 
-  /// How many rows follow each other in the matrix when a run of them starts at a multiple of
-  /// `rows` or of a divisor of it.
-  int64_t runLength(int64_t rows) const { return index ? std::gcd(rows, group) : rows; }
+  /// How many of the `rows` rows of a tile follow each other in the matrix. Tiles start at
+  /// multiples of the power of two in their rows: those of six rows at any even row.
+  int64_t runLength(int64_t rows) const { return index ? std::gcd(rows & -rows, group) : rows; }
 };
 
 /// Addresses of the rows of a tile, computed once: a pointer for each run of neighbouring rows.
 class TileRows {
 public:
   /// Rows [row, row + rows) of a matrix of `columns` columns of `element` at `base`, from
-  /// `firstColumn` on. `row` is a multiple of `rows`.
+  /// `firstColumn` on. `row` is a multiple of the power of two in `rows`.
   TileRows(ImplicitLocOpBuilder &b, const RowMap &map, Type element, Value base, int64_t columns,
            Value row, int64_t rows, Value firstColumn)
       : element(element), columns(columns), run(map.runLength(rows)) {
