@@ -183,7 +183,7 @@ void bench(const mlir::qvl::X86FeatureSet &features, const Product &p, double pe
                << p.rows << "x" << p.n << "x" << p.k
                << llvm::format(
                       ": %.1f GFLOP/s, %.0f %% of %.1f, weights %.1f GB/s, compiled in %.0f ms\n",
-                      rate, 100 * rate / peak, peak, p.weights * p.weightBytes() / time * 1e-9,
+                      rate, 100 * rate / peak, peak, p.weightBytes() / time * 1e-9,
                       compileTime * 1e3);
 }
 

@@ -129,8 +129,10 @@ absl::StatusOr<std::uint64_t> ExecutorImpl::planMemory(std::uint32_t program,
 /// first program to the end: a request without a picture does not wait for the vision encoder. Not
 /// where the file would push its own pages out of memory.
 void ExecutorImpl::readAhead(const qvlfmt::Program &program) {
+  if (reader.started())
+    return;
   const DeviceLimits limits = machine.limits();
-  if (reader.started() || !limits.runsKernels || !limits.hostAddressable)
+  if (!limits.runsKernels || !limits.hostAddressable)
     return;
   std::span<const std::byte> pages;
   for (std::uint32_t i = 0; i < countOf(program.buffers()); ++i) {
