@@ -143,8 +143,8 @@ void ExecutorImpl::readAhead(const qvlfmt::Program &program) {
     if (rest.size() > pages.size())
       pages = rest;
   }
-  if (pages.size() <= limits.maxAllocation)
-    reader.start(pages);
+  const bool fit = pages.size() <= limits.maxAllocation;
+  reader.start(fit ? pages : std::span<const std::byte>());
 }
 
 absl::Status ExecutorImpl::growArena(std::uint64_t bytes, std::string_view program) {
