@@ -1,6 +1,8 @@
 // Files the tool writes.
 #include "OutputFile.h"
 
+#include "qvlrt/status.h"
+
 #include "absl/strings/str_format.h"
 
 #include <cerrno>
@@ -26,10 +28,13 @@ fs::path folderOf(const std::string &path) {
 
 absl::Status writeInPlace(const std::string &path, std::string_view contents) {
   std::FILE *file = std::fopen(path.c_str(), "wb");
-  bool written = file && std::fwrite(contents.data(), 1, contents.size(), file) == contents.size();
+  if (!file)
+    return absl::Status(qvlrt::codeOfOpenError(errno),
+                        absl::StrFormat("%s: cannot write: %s", path, std::strerror(errno)));
+  bool written = std::fwrite(contents.data(), 1, contents.size(), file) == contents.size();
   written = written && std::fflush(file) == 0;
   const int error = errno;
-  if (file && std::fclose(file) != 0)
+  if (std::fclose(file) != 0)
     written = false;
   return written ? absl::OkStatus()
                  : absl::UnavailableError(

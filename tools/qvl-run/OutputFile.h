@@ -16,7 +16,8 @@ absl::Status prepareDirectory(const std::string &path);
 absl::Status checkWritable(const std::string &path);
 
 /// Writes a file under a temporary name and renames it; a device or pipe is written in place.
-/// Error: Unavailable when the system refuses (disk full); then there is no new file.
+/// Errors: InvalidArgument when the path is at fault, Unavailable when the system fails (a full
+/// disk); then there is no new file.
 absl::Status writeWhole(const std::string &path, std::string_view contents);
 
 /// Flushes stdout. Error: Unavailable when what was printed did not arrive.
