@@ -4,11 +4,14 @@
 
 #include "qvl/Import/Failure.h"
 #include "qvlfmt/Version.h"
+#include "tools/LostOutput.h"
+#include "tools/ProcessSetup.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <csignal>
@@ -51,7 +54,11 @@ static int exitCode(FailureKind kind) {
 int main(int argc, char **argv) {
   llvm::setBugReportMsg(
       "qvl-compile: internal error; please report it with the command line and this trace:\n");
-  llvm::InitLLVM init(argc, argv);
+  qvltool::occupyStandardDescriptors();
+  // A reader that closes the pipe ends this program as it ends others.
+  llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  qvltool::exitOnInterrupt("qvl-compile: interrupted\n", llvm::sys::RunInterruptHandlers);
+  qvltool::reportLostOutputAtExit("qvl-compile: ");
   // Past a file size limit a write then fails with an error that is reported, instead of ending the
   // program.
   std::signal(SIGXFSZ, SIG_IGN);

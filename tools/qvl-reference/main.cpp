@@ -5,9 +5,12 @@
 #include "RunCommand.h"
 
 #include "qvlrt/exit_code.h"
+#include "tools/LostOutput.h"
+#include "tools/ProcessSetup.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdio>
@@ -25,7 +28,8 @@ constexpr llvm::StringLiteral kOverview =
     "  qvl-reference generate models/shapes-vl --image=a.png --prompt=\"What is in the image?\"\n"
     "  qvl-reference run traced.mlir --function=vision --checkpoint=DIR --input=pixels=p.npy "
     "...\n\n"
-    "Exit codes: 0 done; 1 bad input; 2 usage; 3 internal error; 4 the system failed.\n";
+    "Exit codes: 0 done; 1 bad input; 2 usage; 3 internal error; 4 the system failed; "
+    "130 interrupted.\n";
 
 void printVersion(llvm::raw_ostream &os) {
   os << "qvl-reference 0.1.0, LLVM " << LLVM_VERSION_STRING << "\n";
@@ -176,7 +180,10 @@ std::string usageProblem(const CommandLine &line) {
 int main(int argc, char **argv) {
   llvm::setBugReportMsg(
       "qvl-reference: internal error; please report it with the command line and this trace:\n");
-  llvm::InitLLVM init(argc, argv);
+  qvltool::occupyStandardDescriptors();
+  llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  qvltool::exitOnInterrupt("qvl-reference: error: interrupted\n", llvm::sys::RunInterruptHandlers);
+  qvltool::reportLostOutputAtExit("qvl-reference: error: ");
   std::set_new_handler(reportOutOfMemory);
   cl::SetVersionPrinter(printVersion);
   CommandLine line;

@@ -37,6 +37,7 @@ absl::StatusOr<qvlrt::GenerationResult> answer(const Options &options, qvlrt::Lo
                                                const qvlrt::ProcessedRequest &request,
                                                bool streaming) {
   qvlrt::GenerationOptions generation = generationOf(options, *model.session);
+  catchInterrupts();
   generation.cancelled = interrupted;
   if (streaming)
     generation.onText = printPiece;
