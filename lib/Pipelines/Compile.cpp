@@ -3,11 +3,11 @@
 #include "qvl/Pipelines/Compile.h"
 
 #include "FusionSummary.h"
+#include "Outputs.h"
 #include "PhaseDump.h"
 
 #include "models/qwen2_5_vl/Model.h"
 #include "qvl/Artifact/ArtifactWriter.h"
-#include "qvl/Artifact/AtomicFile.h"
 #include "qvl/Artifact/EncodeModule.h"
 #include "qvl/Artifact/ModelFacts.h"
 #include "qvl/Import/Failure.h"
@@ -32,6 +32,30 @@ llvm::StringRef nameOf(Precision precision) {
   return precision == Precision::BF16 ? "bf16" : "f32";
 }
 
+/// The kernels that could not be dumped: the warnings of the passes, of which there are no others.
+/// Who asked for the files is not served by an artifact without them.
+class UnwrittenKernels {
+public:
+  explicit UnwrittenKernels(MLIRContext &context)
+      : handler(&context, [this](Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() != DiagnosticSeverity::Warning)
+            return failure();
+          if (first.empty())
+            first = diagnostic.str();
+          return success();
+        }) {}
+
+  llvm::Error takeError() const {
+    if (first.empty())
+      return llvm::Error::success();
+    return llvm::make_error<Failure>(FailureKind::System, first);
+  }
+
+private:
+  std::string first;
+  ScopedDiagnosticHandler handler;
+};
+
 /// One compile: the modules as they go through the phases. Until phase fuse there is one for each
 /// precision, then one for each target.
 class Compilation {
@@ -50,10 +74,8 @@ public:
   }
 
   llvm::Error run() {
-    // An output that cannot be written is reported before the work, not after it.
-    if (options.output != "-")
-      if (llvm::Error error = AtomicFile::create(options.output).takeError())
-        return error;
+    if (llvm::Error error = prepareOutputs(options))
+      return error;
     if (llvm::Error error = importCheckpoint())
       return error;
     if (options.compileTo == Phase::Artifact)
@@ -171,12 +193,15 @@ llvm::Error Compilation::runPipeline(Phase phase, ModuleOp module, const TargetO
                               .assembler = options.assembler,
                               .dumpDirectory = options.dumpKernelsTo});
   dump.instrument(pm, phase, variant);
+  UnwrittenKernels unwritten(context);
   if (failed(pm.run(module))) {
     if (phase == Phase::Codegen && target.kind == mlir::qvl::TargetKind::Cuda &&
         !options.cubins.empty())
       return badInput(options.assembler, "the machine code for --cubins could not be made");
     return llvm::createStringError("phase " + phaseName(phase) + " failed");
   }
+  if (llvm::Error error = unwritten.takeError())
+    return error;
   return dump.phase(phase, variant, module);
 }
 

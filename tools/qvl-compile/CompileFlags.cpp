@@ -98,6 +98,23 @@ int usageError(const llvm::Twine &message) {
   return 2;
 }
 
+/// The first of the parser's lines, without the name of the program.
+llvm::StringRef firstLine(llvm::StringRef errors) {
+  llvm::StringRef line = errors.trim().split('\n').first;
+  if (line.consume_front("qvl-compile"))
+    line.consume_front(": ");
+  return line;
+}
+
+/// Refuses options whose empty text would pass for their absence.
+std::optional<int> checkValues(const Flags &flags) {
+  for (const cl::opt<std::string> *flag :
+       {&flags.maxContext, &flags.pageSize, &flags.threads, &flags.dumpPhases, &flags.dumpKernels})
+    if (flag->getNumOccurrences() > 0 && flag->empty())
+      return usageError("--" + flag->ArgStr + " needs a value");
+  return std::nullopt;
+}
+
 /// Reads a positive number; nothing for other text.
 std::optional<int64_t> positive(llvm::StringRef text) {
   int64_t value;
@@ -285,8 +302,10 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
   std::string errors;
   llvm::raw_string_ostream os(errors);
   if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &os))
-    return usageError(llvm::StringRef(errors).trim().split('\n').first);
+    return errors.empty() ? 2 : usageError(firstLine(errors)); // Or options printed what is wrong.
   CompileOptions &options = command.options;
+  if (std::optional<int> code = checkValues(flags))
+    return code;
   if (std::optional<int> code = parseOutput(flags, options))
     return code;
   if (std::optional<int> code = parseTargets(flags.target, options.targets))
