@@ -20,26 +20,30 @@ inline void occupyStandardDescriptors() {
     close(descriptor);
 }
 
-/// What `exitOnInterrupt` does, as its handler sees it.
-struct Interruption {
-  const char *line;
-  void (*cleanUp)();
-};
-inline Interruption interruption;
+/// What the handler of `exitOnInterrupt` calls.
+inline void (*endInterrupted)();
 
-/// Makes Ctrl-C end the program with exit code 130 and `line` on stderr, after `cleanUp`, which
-/// must be safe in a signal handler.
-inline void exitOnInterrupt(const char *line, void (*cleanUp)()) {
-  interruption = {line, cleanUp};
+/// Makes Ctrl-C call `end`, which ends the program with exit code 130 and must be safe in a signal
+/// handler.
+inline void exitOnInterrupt(void (*end)()) {
+  endInterrupted = end;
   struct sigaction action = {};
-  action.sa_handler = [](int) {
-    interruption.cleanUp();
-    // Nothing is left to do about a line that cannot be written.
-    (void)!write(STDERR_FILENO, interruption.line, std::strlen(interruption.line));
-    _exit(130);
-  };
+  action.sa_handler = [](int) { endInterrupted(); };
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
+}
+
+/// The line of `exitOnInterrupt`, as its handler sees it.
+inline const char *interruptedLine;
+
+/// The same for a program that leaves nothing behind: prints `line` on stderr and ends.
+inline void exitOnInterrupt(const char *line) {
+  interruptedLine = line;
+  exitOnInterrupt([] {
+    // Nothing is left to do about a line that cannot be written.
+    (void)!write(STDERR_FILENO, interruptedLine, std::strlen(interruptedLine));
+    _exit(130);
+  });
 }
 
 } // namespace qvltool

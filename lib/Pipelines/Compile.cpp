@@ -128,6 +128,7 @@ llvm::Error Compilation::importCheckpoint() {
   progress(Phase::Import, 0, 0);
   std::vector<std::string> warnings;
   llvm::Expected<ImportedModel> imported = importModel(options.checkpoint, warnings);
+  progress(Phase::Import, 1, 1);
   for (const std::string &warning : warnings)
     llvm::errs() << "warning: " << warning << "\n";
   if (!imported)
@@ -194,7 +195,9 @@ llvm::Error Compilation::runPipeline(Phase phase, ModuleOp module, const TargetO
                               .dumpDirectory = options.dumpKernelsTo});
   dump.instrument(pm, phase, variant);
   UnwrittenKernels unwritten(context);
-  if (failed(pm.run(module))) {
+  LogicalResult result = pm.run(module);
+  progress(phase, 1, 1);
+  if (failed(result)) {
     if (phase == Phase::Codegen && target.kind == mlir::qvl::TargetKind::Cuda &&
         !options.cubins.empty())
       return badInput(options.assembler, "the machine code for --cubins could not be made");

@@ -4,14 +4,12 @@
 
 #include "qvl/Import/Failure.h"
 #include "qvlfmt/Version.h"
-#include "tools/LostOutput.h"
-#include "tools/ProcessSetup.h"
+#include "tools/LLVMProcessSetup.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Process.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <csignal>
@@ -23,12 +21,16 @@ static void printVersion(llvm::raw_ostream &os) {
      << qvlfmt::kVersionMinor << ", LLVM " << LLVM_VERSION_STRING << "\n";
 }
 
-/// A line that is rewritten in place; nothing unless progress is wanted.
+static bool isWanted(ProgressMode mode) {
+  return mode == ProgressMode::On ||
+         (mode == ProgressMode::Auto && llvm::sys::Process::StandardErrIsDisplayed());
+}
+
+/// A line that is rewritten in place, and gone when a phase is done; an error begins with its end.
 static CompileProgress makeProgress(ProgressMode mode) {
-  bool on = mode == ProgressMode::On ||
-            (mode == ProgressMode::Auto && llvm::sys::Process::StandardErrIsDisplayed());
-  if (!on)
+  if (!isWanted(mode))
     return [](Phase, uint64_t, uint64_t) {};
+  qvltool::errorPrefix = "\r\033[Kqvl-compile: ";
   return [](Phase phase, uint64_t done, uint64_t total) {
     std::string line = llvm::formatv("\r\033[K{0}: {1}", phaseName(phase), phaseDescription(phase));
     if (total)
@@ -57,8 +59,7 @@ int main(int argc, char **argv) {
   qvltool::occupyStandardDescriptors();
   // A reader that closes the pipe ends this program as it ends others.
   llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
-  qvltool::exitOnInterrupt("qvl-compile: interrupted\n", llvm::sys::RunInterruptHandlers);
-  qvltool::reportLostOutputAtExit("qvl-compile: ");
+  qvltool::setUpLLVMProcess("qvl-compile: ");
   // Past a file size limit a write then fails with an error that is reported, instead of ending the
   // program.
   std::signal(SIGXFSZ, SIG_IGN);
@@ -70,7 +71,7 @@ int main(int argc, char **argv) {
   if (!error)
     return 0;
   int code = error.isA<Failure>() ? exitCode(failureKind(error)) : 3;
-  llvm::errs() << (code == 3 ? "qvl-compile: internal error, please report it: " : "qvl-compile: ")
+  llvm::errs() << qvltool::errorPrefix << (code == 3 ? "internal error, please report it: " : "")
                << llvm::toString(std::move(error)) << "\n";
   return code;
 }

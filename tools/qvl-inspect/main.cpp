@@ -221,7 +221,7 @@ int runTool(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   qvltool::occupyStandardDescriptors();
-  qvltool::exitOnInterrupt("qvl-inspect: error: interrupted\n", [] {});
+  qvltool::exitOnInterrupt("qvl-inspect: error: interrupted\n");
   try {
     return qvlinspect::runTool(argc, argv);
   } catch (const std::bad_alloc &) {

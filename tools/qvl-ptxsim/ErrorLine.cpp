@@ -39,7 +39,7 @@ int reportError(std::string_view tool, const absl::Status &status) {
 int runGuarded(std::string_view tool, const std::function<int()> &body) {
   qvltool::occupyStandardDescriptors();
   static const std::string interrupted = std::string(tool) + ": error: interrupted\n";
-  qvltool::exitOnInterrupt(interrupted.c_str(), [] {});
+  qvltool::exitOnInterrupt(interrupted.c_str());
   try {
     return body();
   } catch (const std::bad_alloc &) {

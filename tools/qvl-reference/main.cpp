@@ -5,17 +5,11 @@
 #include "RunCommand.h"
 
 #include "qvlrt/exit_code.h"
-#include "tools/LostOutput.h"
-#include "tools/ProcessSetup.h"
+#include "tools/LLVMProcessSetup.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <cstdio>
-#include <cstdlib>
-#include <new>
 
 namespace cl = llvm::cl;
 using mlir::qvl::reference::Precision;
@@ -33,11 +27,6 @@ constexpr llvm::StringLiteral kOverview =
 
 void printVersion(llvm::raw_ostream &os) {
   os << "qvl-reference 0.1.0, LLVM " << LLVM_VERSION_STRING << "\n";
-}
-
-[[noreturn]] void reportOutOfMemory() {
-  std::fputs("qvl-reference: error: out of memory\n", stderr);
-  std::_Exit(qvlrt::kExitSystemFailed);
 }
 
 /// Command-line storage, built by main so that nothing runs before it.
@@ -182,9 +171,7 @@ int main(int argc, char **argv) {
       "qvl-reference: internal error; please report it with the command line and this trace:\n");
   qvltool::occupyStandardDescriptors();
   llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
-  qvltool::exitOnInterrupt("qvl-reference: error: interrupted\n", llvm::sys::RunInterruptHandlers);
-  qvltool::reportLostOutputAtExit("qvl-reference: error: ");
-  std::set_new_handler(reportOutOfMemory);
+  qvltool::setUpLLVMProcess("qvl-reference: error: ");
   cl::SetVersionPrinter(printVersion);
   CommandLine line;
   cl::HideUnrelatedOptions(line.category);

@@ -49,7 +49,7 @@ int runTool(int argc, char **argv) {
 int main(int argc, char **argv) {
   qvltool::occupyStandardDescriptors();
   // Until an answer begins there is nothing to bring to an end.
-  qvltool::exitOnInterrupt("qvl-run: error: interrupted\n", [] {});
+  qvltool::exitOnInterrupt("qvl-run: error: interrupted\n");
   try {
     return qvlrun::runTool(argc, argv);
   } catch (const std::bad_alloc &) {
