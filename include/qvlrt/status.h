@@ -24,8 +24,8 @@ absl::Status limitReached(std::string_view message);
 /// True for statuses made by limitReached().
 bool isLimitReached(const absl::Status &status);
 
-/// The code of a file that cannot be opened for writing, from errno: InvalidArgument when the path
-/// is at fault (nothing there, no permission, a folder), else Unavailable.
+/// The code of a file that cannot be opened for writing or renamed, from errno: InvalidArgument
+/// when the path is at fault (nothing there, no permission, a folder), else Unavailable.
 inline absl::StatusCode codeOfOpenError(int error) {
   switch (absl::ErrnoToStatusCode(error)) {
   case absl::StatusCode::kFailedPrecondition:

@@ -225,6 +225,14 @@ def output_errors(suite):
     suite.case("profile in no folder", [*ask, "--profile=/no/such/x.json"], BAD_INPUT, "/no/such")
     suite.case("profile onto a folder", [*ask, "--profile=" + suite.folder], BAD_INPUT, suite.folder)
     suite.case("profile to a full device", [*ask, "--profile=/dev/full"], SYSTEM_FAILED, "/dev/full")
+    copy = shutil.copy(PICTURE, suite.path("picture.png"))
+    link = suite.path("picture-link")
+    os.symlink(copy, link)
+    suite.case("profile onto an input", [*ask, f"--image={copy}", f"--profile={link}"], BAD_INPUT,
+               "picture-link", "name another")
+    os.makedirs(suite.path("taken/logits.npy/x"))
+    suite.case("dump onto folders", [*ask, "--dump-dir=" + suite.path("taken")], BAD_INPUT,
+               "logits.npy")
     suite.case("expected file missing", [*ask, "--expected-output=logits=/no/such.npy"], BAD_INPUT,
                "/no/such.npy")
     broken = suite.path("broken.npy", b"\x93NUMPY\x01\x00")

@@ -53,8 +53,11 @@ absl::Status prepareDirectory(const std::string &path) {
   return absl::OkStatus();
 }
 
-absl::Status checkWritable(const std::string &path) {
+absl::Status checkWritable(const std::string &path, std::span<const std::string> inputs) {
   std::error_code error;
+  for (const std::string &input : inputs)
+    if (fs::is_regular_file(path, error) && fs::equivalent(path, input, error))
+      return cannotWrite(path, "it is a file that is read; name another");
   if (fs::is_directory(path, error))
     return cannotWrite(path, "it is a folder");
   const bool exists = fs::exists(path, error);
@@ -77,8 +80,9 @@ absl::Status writeWhole(const std::string &path, std::string_view contents) {
   if (!error)
     return absl::OkStatus();
   const std::string reason = error.message();
+  const absl::StatusCode code = qvlrt::codeOfOpenError(error.value());
   fs::remove(temporary, error);
-  return absl::UnavailableError(absl::StrFormat("%s: cannot write: %s", path, reason));
+  return absl::Status(code, absl::StrFormat("%s: cannot write: %s", path, reason));
 }
 
 absl::Status flushOutput() {
