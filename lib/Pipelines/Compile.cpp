@@ -17,6 +17,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -245,6 +246,7 @@ llvm::Error Compilation::writeArtifactFile() {
   facts.maxContext = options.maxContext;
   facts.pageSize = options.pageSize;
   facts.kvElement = kvElement(options.targets.front().precision);
+  facts.producer = "qvl-compile " QVL_VERSION " with LLVM " LLVM_VERSION_STRING;
   llvm::Expected<qvlfmt::ArtifactT> metadata = describeModel(*model, facts);
   if (!metadata)
     return metadata.takeError();

@@ -17,7 +17,7 @@
 using namespace qvl;
 
 static void printVersion(llvm::raw_ostream &os) {
-  os << "qvl-compile 0.1.0, artifact format " << qvlfmt::kVersionMajor << "."
+  os << "qvl-compile " QVL_VERSION ", artifact format " << qvlfmt::kVersionMajor << "."
      << qvlfmt::kVersionMinor << ", LLVM " << LLVM_VERSION_STRING << "\n";
 }
 

@@ -26,7 +26,7 @@ constexpr llvm::StringLiteral kOverview =
     "130 interrupted.\n";
 
 void printVersion(llvm::raw_ostream &os) {
-  os << "qvl-reference 0.1.0, LLVM " << LLVM_VERSION_STRING << "\n";
+  os << "qvl-reference " QVL_VERSION ", LLVM " << LLVM_VERSION_STRING << "\n";
 }
 
 /// Command-line storage, built by main so that nothing runs before it.
