@@ -58,6 +58,14 @@ inline void endWhenBroken() {
   llvm::sys::AddSignalHandler([](void *) { _exit(3); }, nullptr);
 }
 
+/// The first line that LLVM's parser of command lines wrote, without the program's name.
+inline llvm::StringRef firstParserLine(llvm::StringRef errors, llvm::StringRef program) {
+  llvm::StringRef line = errors.trim().split('\n').first;
+  if (line.consume_front(program))
+    line.consume_front(": ");
+  return line;
+}
+
 /// All of it, after InitLLVM.
 inline void setUpLLVMProcess(const char *prefix) {
   errorPrefix = prefix;

@@ -3,6 +3,7 @@
 #include "CompileFlags.h"
 
 #include "qvl/Codegen/NVPTX.h"
+#include "tools/LLVMProcessSetup.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
@@ -96,14 +97,6 @@ void dropForeignFlags() {
 int usageError(const llvm::Twine &message) {
   llvm::errs() << "qvl-compile: " << message << " (see qvl-compile --help)\n";
   return 2;
-}
-
-/// The first of the parser's lines, without the name of the program.
-llvm::StringRef firstLine(llvm::StringRef errors) {
-  llvm::StringRef line = errors.trim().split('\n').first;
-  if (line.consume_front("qvl-compile"))
-    line.consume_front(": ");
-  return line;
 }
 
 /// Refuses options whose empty text would pass for their absence.
@@ -302,7 +295,9 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
   std::string errors;
   llvm::raw_string_ostream os(errors);
   if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &os))
-    return errors.empty() ? 2 : usageError(firstLine(errors)); // Or options printed what is wrong.
+    return errors.empty() ? 2
+                          : usageError(qvltool::firstParserLine(
+                                errors, "qvl-compile")); // Or options printed what is wrong.
   CompileOptions &options = command.options;
   if (std::optional<int> code = checkValues(flags))
     return code;

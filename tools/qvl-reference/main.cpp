@@ -177,9 +177,13 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(line.category);
   cl::HideUnrelatedOptions(line.category, line.run);
   cl::HideUnrelatedOptions(line.category, line.generate);
-  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &llvm::errs()))
+  std::string errors;
+  llvm::raw_string_ostream os(errors);
+  const bool isParsed = cl::ParseCommandLineOptions(argc, argv, kOverview, &os);
+  if (!isParsed && errors.empty()) // Options print what is wrong with them.
     return qvlrt::kExitUsage;
-  std::string problem = usageProblem(line);
+  std::string problem =
+      isParsed ? usageProblem(line) : qvltool::firstParserLine(errors, "qvl-reference").str();
   if (!problem.empty()) {
     llvm::errs() << "qvl-reference: error: " << problem << "\n";
     return qvlrt::kExitUsage;
