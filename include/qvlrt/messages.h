@@ -1,12 +1,14 @@
 // A conversation: roles, texts, pictures and videos, as the user gives them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "qvlrt/image.h"
 
 namespace qvlrt {
 
@@ -32,6 +34,10 @@ struct MediaSource {
   std::string videoPath;
   /// Frames a second of the video as it is given; default 2.
   std::optional<double> sampleFps;
+  /// Limits of the resized picture or frame in pixels; default the model's.
+  std::optional<std::int64_t> minPixels, maxPixels;
+  /// A size asked for instead of the picture's own; it is rounded and limited like that.
+  std::optional<ImageSize> size;
 };
 
 /// One part of a message: text or media.
@@ -61,7 +67,9 @@ struct PromptArguments {
 
 /// Parses a messages file: a list in OpenAI chat form or in the reference's own form (architecture,
 /// contract C2). `baseDirectory` is what relative paths are relative to. Files are not opened here,
-/// nor are folders listed. Errors: InvalidArgument for anything malformed, http URLs included.
+/// nor are folders listed. A picture or video part may set its own size, with the reference's keys
+/// min_pixels, max_pixels, and resized_height with resized_width. Errors: InvalidArgument for
+/// anything malformed, http URLs included.
 absl::StatusOr<std::vector<Message>> parseMessages(std::string_view json,
                                                    const std::string &baseDirectory);
 

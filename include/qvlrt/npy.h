@@ -66,8 +66,8 @@ struct NpyArray {
 };
 
 /// Writes `data` (row major, as many bytes as shape and type say) to `path`, replacing an existing
-/// file. Errors: InvalidArgument when sizes disagree, Unavailable when the system refuses (disk
-/// full, no permission).
+/// file. Errors: InvalidArgument when sizes disagree or the path is at fault (no such folder, no
+/// permission), Unavailable when the system fails (a full disk).
 absl::Status writeNpy(const std::string &path, NpyType type, std::span<const std::int64_t> shape,
                       std::span<const std::uint8_t> data);
 

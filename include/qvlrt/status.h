@@ -12,8 +12,10 @@ namespace qvlrt {
 //   NotFound            a file, target, program or weight of that name is missing
 //   FailedPrecondition  this machine lacks something the artifact needs (a CPU feature set)
 //   ResourceExhausted   memory or pages: a limit of the user if isLimitReached(), else the system
-//   is out of memory DataLoss            contents of weights differ from their checksum Internal a
-//   mistake in qvl itself
+//                       is out of memory
+//   Unavailable         the system failed: a full disk, an error of a device
+//   DataLoss            contents of weights differ from their checksum
+//   Internal            a mistake in qvl itself
 
 /// ResourceExhausted because a limit that the user can raise was reached (`--kv-memory`,
 /// `--max-context`).
@@ -21,6 +23,20 @@ absl::Status limitReached(std::string_view message);
 
 /// True for statuses made by limitReached().
 bool isLimitReached(const absl::Status &status);
+
+/// The code of a file that cannot be opened for writing or renamed, from errno: InvalidArgument
+/// when the path is at fault (nothing there, no permission, a folder), else Unavailable.
+inline absl::StatusCode codeOfOpenError(int error) {
+  switch (absl::ErrnoToStatusCode(error)) {
+  case absl::StatusCode::kFailedPrecondition:
+  case absl::StatusCode::kInvalidArgument:
+  case absl::StatusCode::kNotFound:
+  case absl::StatusCode::kPermissionDenied:
+    return absl::StatusCode::kInvalidArgument;
+  default:
+    return absl::StatusCode::kUnavailable;
+  }
+}
 
 } // namespace qvlrt
 

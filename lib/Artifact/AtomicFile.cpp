@@ -29,7 +29,7 @@ static llvm::Expected<std::string> realTarget(llvm::StringRef path) {
     if (status.type() == llvm::sys::fs::file_type::directory_file)
       return badInput(path, "is a directory; name a file");
     if (status.type() != llvm::sys::fs::file_type::regular_file)
-      return badInput(path, "is not a regular file");
+      return badInput(path, "is not a regular file; name another");
     if (std::error_code error = llvm::sys::fs::real_path(path, real))
       return systemFailure(path, "cannot resolve", error);
   }

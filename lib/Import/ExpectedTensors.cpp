@@ -14,9 +14,6 @@ using namespace qvl;
 static constexpr llvm::StringLiteral kHead = "lm_head.weight";
 static constexpr llvm::StringLiteral kEmbedding = "model.embed_tokens.weight";
 
-/// Problems of one kind that are named before they are only counted.
-static constexpr size_t kNamedProblems = 8;
-
 std::string qvl::toString(llvm::ArrayRef<int64_t> shape) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -103,15 +100,12 @@ std::vector<ExpectedTensor> qvl::expectedTensors(const ModelConfig &config) {
 // Comparison
 //===----------------------------------------------------------------------===//
 
-/// "; 12 missing: a, b, ... and 4 more", or nothing.
+/// "; 2 missing: a, b", or nothing.
 static std::string describe(llvm::StringRef kind, llvm::ArrayRef<std::string> problems) {
   if (problems.empty())
     return "";
-  std::string text = "; " + std::to_string(problems.size()) + " " + kind.str() + ": " +
-                     llvm::join(problems.take_front(kNamedProblems), ", ");
-  if (problems.size() > kNamedProblems)
-    text += " and " + std::to_string(problems.size() - kNamedProblems) + " more";
-  return text;
+  return "; " + std::to_string(problems.size()) + " " + kind.str() + ": " +
+         llvm::join(problems, ", ");
 }
 
 llvm::Error Checkpoint::matches(const ModelConfig &config,

@@ -1,5 +1,6 @@
 #include "qvl/Import/ImportedModel.h"
 #include "qvl/Import/Failure.h"
+#include "qvl/Import/JsonDocument.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -64,6 +65,8 @@ llvm::Expected<ImportedModel> qvl::importModel(llvm::StringRef directory,
                                                std::vector<std::string> &warnings) {
   if (!llvm::sys::fs::is_directory(directory))
     return badInput(directory, "no such directory; name the directory of a checkpoint");
+  if (!fileExists(pathIn(directory, "config.json")))
+    return badInput(directory, "holds no config.json; name the directory of a checkpoint");
   ImportedModel model;
   model.name = modelName(directory);
   if (llvm::Error error = readModelConfig(directory).moveInto(model.config))

@@ -3,11 +3,11 @@
 #include "qvl/Pipelines/Compile.h"
 
 #include "FusionSummary.h"
+#include "Outputs.h"
 #include "PhaseDump.h"
 
 #include "models/qwen2_5_vl/Model.h"
 #include "qvl/Artifact/ArtifactWriter.h"
-#include "qvl/Artifact/AtomicFile.h"
 #include "qvl/Artifact/EncodeModule.h"
 #include "qvl/Artifact/ModelFacts.h"
 #include "qvl/Import/Failure.h"
@@ -17,6 +17,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -31,6 +32,30 @@ namespace {
 llvm::StringRef nameOf(Precision precision) {
   return precision == Precision::BF16 ? "bf16" : "f32";
 }
+
+/// The kernels that could not be dumped: the warnings of the passes, of which there are no others.
+/// Who asked for the files is not served by an artifact without them.
+class UnwrittenKernels {
+public:
+  explicit UnwrittenKernels(MLIRContext &context)
+      : handler(&context, [this](Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() != DiagnosticSeverity::Warning)
+            return failure();
+          if (first.empty())
+            first = diagnostic.str();
+          return success();
+        }) {}
+
+  llvm::Error takeError() const {
+    if (first.empty())
+      return llvm::Error::success();
+    return llvm::make_error<Failure>(FailureKind::System, first);
+  }
+
+private:
+  std::string first;
+  ScopedDiagnosticHandler handler;
+};
 
 /// One compile: the modules as they go through the phases. Until phase fuse there is one for each
 /// precision, then one for each target.
@@ -50,10 +75,8 @@ public:
   }
 
   llvm::Error run() {
-    // An output that cannot be written is reported before the work, not after it.
-    if (options.output != "-")
-      if (llvm::Error error = AtomicFile::create(options.output).takeError())
-        return error;
+    if (llvm::Error error = prepareOutputs(options))
+      return error;
     if (llvm::Error error = importCheckpoint())
       return error;
     if (options.compileTo == Phase::Artifact)
@@ -106,6 +129,7 @@ llvm::Error Compilation::importCheckpoint() {
   progress(Phase::Import, 0, 0);
   std::vector<std::string> warnings;
   llvm::Expected<ImportedModel> imported = importModel(options.checkpoint, warnings);
+  progress(Phase::Import, 1, 1);
   for (const std::string &warning : warnings)
     llvm::errs() << "warning: " << warning << "\n";
   if (!imported)
@@ -171,12 +195,17 @@ llvm::Error Compilation::runPipeline(Phase phase, ModuleOp module, const TargetO
                               .assembler = options.assembler,
                               .dumpDirectory = options.dumpKernelsTo});
   dump.instrument(pm, phase, variant);
-  if (failed(pm.run(module))) {
+  UnwrittenKernels unwritten(context);
+  LogicalResult result = pm.run(module);
+  progress(phase, 1, 1);
+  if (failed(result)) {
     if (phase == Phase::Codegen && target.kind == mlir::qvl::TargetKind::Cuda &&
         !options.cubins.empty())
       return badInput(options.assembler, "the machine code for --cubins could not be made");
     return llvm::createStringError("phase " + phaseName(phase) + " failed");
   }
+  if (llvm::Error error = unwritten.takeError())
+    return error;
   return dump.phase(phase, variant, module);
 }
 
@@ -217,6 +246,7 @@ llvm::Error Compilation::writeArtifactFile() {
   facts.maxContext = options.maxContext;
   facts.pageSize = options.pageSize;
   facts.kvElement = kvElement(options.targets.front().precision);
+  facts.producer = "qvl-compile " QVL_VERSION " with LLVM " LLVM_VERSION_STRING;
   llvm::Expected<qvlfmt::ArtifactT> metadata = describeModel(*model, facts);
   if (!metadata)
     return metadata.takeError();

@@ -2,12 +2,13 @@
 
 #include "PhaseDump.h"
 
+#include "Outputs.h"
+
 #include "qvl/Artifact/AtomicFile.h"
 #include "qvl/Import/Failure.h"
 
 #include "mlir/Pass/PassInstrumentation.h"
 
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -25,10 +26,20 @@ std::string printModule(ModuleOp module) {
 }
 
 llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
-  if (path == "-") {
+  if (path == "-") { // Who owns standard output finds out whether all arrived.
     llvm::outs() << text;
     llvm::outs().flush();
     return llvm::Error::success();
+  }
+  if (isStream(path)) {
+    std::error_code error;
+    llvm::raw_fd_ostream stream(path, error);
+    stream << text;
+    stream.flush();
+    if (!error)
+      error = stream.error();
+    stream.clear_error();
+    return error ? systemFailure(path, "cannot write", error) : llvm::Error::success();
   }
   llvm::Expected<std::unique_ptr<AtomicFile>> file = AtomicFile::create(path);
   if (!file)
@@ -48,8 +59,6 @@ static std::string phaseStem(Phase phase, llvm::StringRef variant) {
 llvm::Error PhaseDump::phase(Phase phase, llvm::StringRef variant, ModuleOp module) {
   if (directory.empty())
     return llvm::Error::success();
-  if (std::error_code error = llvm::sys::fs::create_directories(directory))
-    return systemFailure(directory, "cannot create the directory", error);
   llvm::SmallString<128> path(directory);
   llvm::sys::path::append(path, phaseStem(phase, variant) + ".mlir");
   return writeText(path, printModule(module));

@@ -16,10 +16,10 @@ namespace qvl {
 /// The module as text that qvl-opt reads back, with locations, since they carry the module paths.
 std::string printModule(mlir::ModuleOp module);
 
-/// Writes `text` to `path` ("-": stdout), whole or not at all.
+/// Writes `text` to `path`, whole or not at all; to a stream ("-": stdout) as far as it goes.
 llvm::Error writeText(llvm::StringRef path, llvm::StringRef text);
 
-/// Numbered files in one directory, which is created when there is none.
+/// Numbered files in one directory, which exists.
 class PhaseDump {
 public:
   /// An empty directory dumps nothing.

@@ -93,14 +93,20 @@ absl::Status resolveVideo(MediaSource &source) {
 
 MediaLoader::MediaLoader(const qvlfmt::ProcessorFacts &facts, const ProcessorOptions &options)
     : layout(patchLayout(facts)), options(options),
-      minPixels(options.minPixels.value_or(facts.min_pixels())),
-      maxPixels(options.maxPixels.value_or(facts.max_pixels())),
-      table(makeNormalizationTable(facts, options.normalizeMode)) {
+      modelLimits{facts.min_pixels(), facts.max_pixels()},
+      table(makeNormalizationTable(facts, options.normalizeMode)) {}
+
+MediaLoader::PixelLimits MediaLoader::limitsOf(const MediaSource &source) const {
+  const std::optional<std::int64_t> least =
+      options.minPixels ? options.minPixels : source.minPixels;
+  const std::optional<std::int64_t> most = options.maxPixels ? options.maxPixels : source.maxPixels;
+  PixelLimits limits = {least.value_or(modelLimits.least), most.value_or(modelLimits.most)};
   // A limit given alone moves the other one out of its way.
-  if (options.maxPixels && !options.minPixels)
-    minPixels = std::min(minPixels, maxPixels);
-  if (options.minPixels && !options.maxPixels)
-    maxPixels = std::max(minPixels, maxPixels);
+  if (most && !least)
+    limits.least = std::min(limits.least, limits.most);
+  if (least && !most)
+    limits.most = std::max(limits.least, limits.most);
+  return limits;
 }
 
 absl::StatusOr<MediaItem> MediaLoader::plan(MediaSource &source) const {
@@ -132,8 +138,10 @@ absl::StatusOr<MediaItem> MediaLoader::plan(MediaSource &source) const {
 }
 
 absl::StatusOr<MediaItem> MediaLoader::planGrid(const MediaSource &source, MediaItem item) const {
+  const PixelLimits limits = limitsOf(source);
   absl::StatusOr<ImageSize> resized =
-      smartResize(item.original, layout.patchSize * layout.mergeSize, minPixels, maxPixels);
+      smartResize(source.size.value_or(item.original), layout.patchSize * layout.mergeSize,
+                  limits.least, limits.most);
   if (!resized.ok())
     return absl::Status(resized.status().code(),
                         absl::StrCat(source.name, ": ", resized.status().message()));

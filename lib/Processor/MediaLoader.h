@@ -22,13 +22,19 @@ public:
   absl::Status fill(const MediaSource &source, const MediaItem &item, std::span<float> rows) const;
 
 private:
+  /// Pixels of a resized picture.
+  struct PixelLimits {
+    std::int64_t least, most;
+  };
+
+  /// Those of the request, else of the part, else of the model.
+  PixelLimits limitsOf(const MediaSource &source) const;
   absl::StatusOr<MediaItem> planGrid(const MediaSource &source, MediaItem item) const;
   absl::StatusOr<Image> loadFrame(const PictureSource &source, const MediaItem &item) const;
 
   PatchLayout layout;
   ProcessorOptions options;
-  std::int64_t minPixels;
-  std::int64_t maxPixels;
+  PixelLimits modelLimits;
   NormalizationTable table;
 };
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -100,6 +102,8 @@ private:
         return status;
       media.name = media.frames.front().name;
     }
+    if (absl::Status status = parseSizes(part, media); !status.ok())
+      return status;
     parts.push_back({"", std::move(media)});
     return absl::OkStatus();
   }
@@ -113,10 +117,38 @@ private:
           return error(absl::StrCat("\"", key, "\" must be a number above 0"));
         media.sampleFps = fps->get<double>();
       }
+    if (absl::Status status = parseSizes(part, media); !status.ok())
+      return status;
     if (const json *video = member(part, "video"))
       if (absl::Status status = parseVideoSource(*video, media); !status.ok())
         return status;
     parts.push_back({"", std::move(media)});
+    return absl::OkStatus();
+  }
+
+  /// Reads a whole number above 0 into `value`, if there is one.
+  absl::Status parseCount(const json &part, const char *key, std::optional<std::int64_t> &value) {
+    const json *number = member(part, key);
+    if (!number)
+      return absl::OkStatus();
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+    if (!number->is_number_unsigned() || number->get<std::uint64_t>() - 1 >= kMost)
+      return error(absl::StrCat("\"", key, "\" must be a whole number above 0"));
+    value = number->get<std::int64_t>();
+    return absl::OkStatus();
+  }
+
+  absl::Status parseSizes(const json &part, MediaSource &media) {
+    std::optional<std::int64_t> height, width;
+    for (const auto &[key, value] :
+         {std::pair("min_pixels", &media.minPixels), std::pair("max_pixels", &media.maxPixels),
+          std::pair("resized_height", &height), std::pair("resized_width", &width)})
+      if (absl::Status status = parseCount(part, key, *value); !status.ok())
+        return status;
+    if (height.has_value() != width.has_value())
+      return error("\"resized_height\" and \"resized_width\" go together");
+    if (height)
+      media.size = ImageSize{*height, *width};
     return absl::OkStatus();
   }
 

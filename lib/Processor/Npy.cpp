@@ -1,4 +1,5 @@
 #include "qvlrt/npy.h"
+#include "qvlrt/status.h"
 
 #include <algorithm>
 #include <bit>
@@ -204,11 +205,14 @@ absl::Status writeNpy(const std::string &path, NpyType type, std::span<const std
   std::string prefix(kMagic);
   prefix += {1, 0, static_cast<char>(text.size() & 0xFF), static_cast<char>(text.size() >> 8)};
   std::FILE *file = std::fopen(path.c_str(), "wb");
-  bool good = file && std::fwrite(prefix.data(), 1, prefix.size(), file) == prefix.size() &&
+  if (!file)
+    return absl::Status(codeOfOpenError(errno),
+                        absl::StrCat(path, ": cannot be written: ", std::strerror(errno)));
+  bool good = std::fwrite(prefix.data(), 1, prefix.size(), file) == prefix.size() &&
               std::fwrite(text.data(), 1, text.size(), file) == text.size() &&
               std::fwrite(data.data(), 1, data.size(), file) == data.size();
   int error = errno;
-  if (file && std::fclose(file) != 0 && good) {
+  if (std::fclose(file) != 0 && good) {
     good = false;
     error = errno;
   }

@@ -127,6 +127,7 @@ def message_errors(suite):
     suite.case("missing messages file", ["--messages=/no/such.json"], BAD_INPUT, "/no/such.json")
     for name, value in (("no list", {}), ("empty list", []), ("no role", [{"content": "a"}]),
                         ("no text", [{"role": "user", "content": []}]),
+                        ("only a system message", [{"role": "system", "content": "a"}]),
                         ("unknown picture", [{"role": "user", "content": [
                             {"type": "image", "image": "nowhere.png"}]}]),
                         ("picture from the network", [{"role": "user", "content": [
@@ -136,6 +137,7 @@ def message_errors(suite):
                         ("video without frames", [{"role": "user", "content": [
                             {"type": "video", "video": []}]}])):
         suite.case("messages: " + name, [suite.messages(value)], BAD_INPUT)
+    suite.case("messages: the file is named", [suite.messages([])], BAD_INPUT, "messages.json")
     path = suite.path("broken.json", b'[{"role": "user", "content": ')
     suite.case("messages: cut short", ["--messages=" + path], BAD_INPUT, "broken.json")
     path = suite.path("deep.json", b"[" * 200000)
@@ -223,6 +225,14 @@ def output_errors(suite):
     suite.case("profile in no folder", [*ask, "--profile=/no/such/x.json"], BAD_INPUT, "/no/such")
     suite.case("profile onto a folder", [*ask, "--profile=" + suite.folder], BAD_INPUT, suite.folder)
     suite.case("profile to a full device", [*ask, "--profile=/dev/full"], SYSTEM_FAILED, "/dev/full")
+    copy = shutil.copy(PICTURE, suite.path("picture.png"))
+    link = suite.path("picture-link")
+    os.symlink(copy, link)
+    suite.case("profile onto an input", [*ask, f"--image={copy}", f"--profile={link}"], BAD_INPUT,
+               "picture-link", "name another")
+    os.makedirs(suite.path("taken/logits.npy/x"))
+    suite.case("dump onto folders", [*ask, "--dump-dir=" + suite.path("taken")], BAD_INPUT,
+               "logits.npy")
     suite.case("expected file missing", [*ask, "--expected-output=logits=/no/such.npy"], BAD_INPUT,
                "/no/such.npy")
     broken = suite.path("broken.npy", b"\x93NUMPY\x01\x00")
@@ -234,6 +244,23 @@ def output_errors(suite):
             done = suite.tool(artifact(suite.artifacts, "shapes-vl.qvl"), *ask, stdout=full)
         done.stdout = b""
         return expect(done, SYSTEM_FAILED, "standard output")
+
+    def full_help():
+        with open("/dev/full", "wb") as full:
+            done = suite.tool("--help", stdout=full)
+        done.stdout = b""
+        return expect(done, SYSTEM_FAILED, "standard output")
+
+    def closed_stdout(*arguments):
+        """A file that is opened later must not take the place of standard output."""
+        done = suite.tool(artifact(suite.artifacts, "shapes-vl.qvl"), *arguments,
+                          preexec_fn=lambda: os.close(1))
+        return expect(done, SYSTEM_FAILED, "standard output")
+
+    def closed_stderr():
+        done = suite.tool(artifact(suite.artifacts, "shapes-vl.qvl"), *ask,
+                          preexec_fn=lambda: os.close(2))
+        return expect(done, DONE)
 
     def full_disk():
         """A limit on file sizes stands in for a full disk; the pixel values are above it."""
@@ -251,6 +278,11 @@ def output_errors(suite):
         return line
 
     suite.results.run("stdout is full", full_stdout)
+    suite.results.run("stdout is full, --help", full_help)
+    suite.results.run("stdout is closed", closed_stdout, *ask)
+    suite.results.run("stdout is closed, --json", closed_stdout, *ask, "--json",
+                      "--dump-dir=" + suite.path("closed"))
+    suite.results.run("stderr is closed", closed_stderr)
     suite.results.run("dump on a full disk", full_disk)
 
 

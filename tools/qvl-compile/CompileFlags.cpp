@@ -3,6 +3,7 @@
 #include "CompileFlags.h"
 
 #include "qvl/Codegen/NVPTX.h"
+#include "tools/LLVMProcessSetup.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
@@ -96,6 +97,15 @@ void dropForeignFlags() {
 int usageError(const llvm::Twine &message) {
   llvm::errs() << "qvl-compile: " << message << " (see qvl-compile --help)\n";
   return 2;
+}
+
+/// Refuses options whose empty text would pass for their absence.
+std::optional<int> checkValues(const Flags &flags) {
+  for (const cl::opt<std::string> *flag :
+       {&flags.maxContext, &flags.pageSize, &flags.threads, &flags.dumpPhases, &flags.dumpKernels})
+    if (flag->getNumOccurrences() > 0 && flag->empty())
+      return usageError("--" + flag->ArgStr + " needs a value");
+  return std::nullopt;
 }
 
 /// Reads a positive number; nothing for other text.
@@ -285,8 +295,12 @@ std::optional<int> parseCompileCommand(int argc, char **argv, CompileCommand &co
   std::string errors;
   llvm::raw_string_ostream os(errors);
   if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &os))
-    return usageError(llvm::StringRef(errors).trim().split('\n').first);
+    return errors.empty() ? 2
+                          : usageError(qvltool::firstParserLine(
+                                errors, "qvl-compile")); // Or options printed what is wrong.
   CompileOptions &options = command.options;
+  if (std::optional<int> code = checkValues(flags))
+    return code;
   if (std::optional<int> code = parseOutput(flags, options))
     return code;
   if (std::optional<int> code = parseTargets(flags.target, options.targets))

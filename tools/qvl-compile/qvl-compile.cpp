@@ -4,6 +4,7 @@
 
 #include "qvl/Import/Failure.h"
 #include "qvlfmt/Version.h"
+#include "tools/LLVMProcessSetup.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -16,16 +17,20 @@
 using namespace qvl;
 
 static void printVersion(llvm::raw_ostream &os) {
-  os << "qvl-compile 0.1.0, artifact format " << qvlfmt::kVersionMajor << "."
+  os << "qvl-compile " QVL_VERSION ", artifact format " << qvlfmt::kVersionMajor << "."
      << qvlfmt::kVersionMinor << ", LLVM " << LLVM_VERSION_STRING << "\n";
 }
 
-/// A line that is rewritten in place; nothing unless progress is wanted.
+static bool isWanted(ProgressMode mode) {
+  return mode == ProgressMode::On ||
+         (mode == ProgressMode::Auto && llvm::sys::Process::StandardErrIsDisplayed());
+}
+
+/// A line that is rewritten in place, and gone when a phase is done; an error begins with its end.
 static CompileProgress makeProgress(ProgressMode mode) {
-  bool on = mode == ProgressMode::On ||
-            (mode == ProgressMode::Auto && llvm::sys::Process::StandardErrIsDisplayed());
-  if (!on)
+  if (!isWanted(mode))
     return [](Phase, uint64_t, uint64_t) {};
+  qvltool::errorPrefix = "\r\033[Kqvl-compile: ";
   return [](Phase phase, uint64_t done, uint64_t total) {
     std::string line = llvm::formatv("\r\033[K{0}: {1}", phaseName(phase), phaseDescription(phase));
     if (total)
@@ -51,7 +56,10 @@ static int exitCode(FailureKind kind) {
 int main(int argc, char **argv) {
   llvm::setBugReportMsg(
       "qvl-compile: internal error; please report it with the command line and this trace:\n");
-  llvm::InitLLVM init(argc, argv);
+  qvltool::occupyStandardDescriptors();
+  // A reader that closes the pipe ends this program as it ends others.
+  llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  qvltool::setUpLLVMProcess("qvl-compile: ");
   // Past a file size limit a write then fails with an error that is reported, instead of ending the
   // program.
   std::signal(SIGXFSZ, SIG_IGN);
@@ -63,7 +71,7 @@ int main(int argc, char **argv) {
   if (!error)
     return 0;
   int code = error.isA<Failure>() ? exitCode(failureKind(error)) : 3;
-  llvm::errs() << (code == 3 ? "qvl-compile: internal error, please report it: " : "qvl-compile: ")
+  llvm::errs() << qvltool::errorPrefix << (code == 3 ? "internal error, please report it: " : "")
                << llvm::toString(std::move(error)) << "\n";
   return code;
 }

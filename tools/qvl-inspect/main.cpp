@@ -10,6 +10,7 @@
 #include "qvlrt/exit_code.h"
 #include "qvlrt/module.h"
 #include "qvlrt/status.h"
+#include "tools/ProcessSetup.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -34,7 +35,7 @@ constexpr const char *kFooter =
     "\n"
     "Exit codes: 0 done; 1 bad input or a weight that differs from its checksum; 2 usage; 3 "
     "internal\n"
-    "error; 4 the system failed.";
+    "error; 4 the system failed; 130 interrupted.";
 
 struct Options {
   std::string artifact;
@@ -55,6 +56,15 @@ int reportError(const absl::Status &status) {
                          : "qvl-inspect: error: %s\n";
   std::fprintf(stderr, form, printable(std::string(status.message())).c_str());
   return code;
+}
+
+/// Prints the text behind what was printed before.
+absl::Status print(const std::string &text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0 &&
+      std::ferror(stdout) == 0)
+    return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("cannot write to standard output: ", std::strerror(errno)));
 }
 
 /// The options, or the exit code when there is nothing left to do.
@@ -102,7 +112,9 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success &help) {
-    return app.exit(help);
+    app.exit(help);
+    const absl::Status written = print("");
+    return written.ok() ? qvlrt::kExitDone : reportError(written);
   } catch (const CLI::ParseError &error) {
     std::fprintf(stderr, "qvl-inspect: error: %s (see qvl-inspect --help)\n",
                  printable(std::string_view(error.what())).c_str());
@@ -195,13 +207,6 @@ absl::StatusOr<std::string> inspect(const Options &options) {
                       : summarize(*module, features);
 }
 
-absl::Status print(const std::string &text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
-    return absl::OkStatus();
-  return absl::UnavailableError(
-      absl::StrCat("cannot write to standard output: ", std::strerror(errno)));
-}
-
 int runTool(int argc, char **argv) {
   const std::variant<Options, int> parsed = parseOptions(argc, argv);
   if (const int *code = std::get_if<int>(&parsed))
@@ -215,6 +220,8 @@ int runTool(int argc, char **argv) {
 } // namespace qvlinspect
 
 int main(int argc, char **argv) {
+  qvltool::occupyStandardDescriptors();
+  qvltool::exitOnInterrupt("qvl-inspect: error: interrupted\n");
   try {
     return qvlinspect::runTool(argc, argv);
   } catch (const std::bad_alloc &) {

@@ -25,7 +25,7 @@ constexpr const char *kFooter =
     "\n"
     "Exit codes: 0 done; 1 bad input, no usable driver or a kernel that failed; 2 usage; 3 "
     "internal\n"
-    "error; 4 the system or the GPU failed.";
+    "error; 4 the system or the GPU failed; 130 interrupted.";
 
 struct Options {
   LaunchFlags launch;
@@ -57,7 +57,9 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   try {
     app.parse(argumentsOf(argc, argv));
   } catch (const CLI::Success &help) {
-    return app.exit(help);
+    app.exit(help);
+    const absl::Status written = flushOutput();
+    return written.ok() ? kDone : reportError(kTool, written);
   } catch (const CLI::ParseError &error) {
     return usageError(error.what());
   }

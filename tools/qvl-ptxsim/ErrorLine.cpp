@@ -1,5 +1,7 @@
 #include "ErrorLine.h"
 
+#include "tools/ProcessSetup.h"
+
 #include "absl/strings/str_cat.h"
 
 #include <algorithm>
@@ -35,6 +37,9 @@ int reportError(std::string_view tool, const absl::Status &status) {
 }
 
 int runGuarded(std::string_view tool, const std::function<int()> &body) {
+  qvltool::occupyStandardDescriptors();
+  static const std::string interrupted = std::string(tool) + ": error: interrupted\n";
+  qvltool::exitOnInterrupt(interrupted.c_str());
   try {
     return body();
   } catch (const std::bad_alloc &) {

@@ -16,7 +16,8 @@ void printError(std::string_view tool, std::string_view message);
 /// Prints the line of an error and returns its exit code (architecture, section 4).
 int reportError(std::string_view tool, const absl::Status &status);
 
-/// Runs a tool whose exit code `body` returns; what is thrown becomes an error line and its code.
+/// Runs a tool whose exit code `body` returns; what is thrown, and Ctrl-C, become an error line and
+/// its code.
 int runGuarded(std::string_view tool, const std::function<int()> &body);
 
 /// Flushes stdout. Error: Unavailable when what was printed did not arrive.

@@ -35,7 +35,7 @@ constexpr const char *kFooter =
     "      --arg=zeros:f32:1024 --arg=u32:1024 --out=2:sum.npy --count\n"
     "\n"
     "Exit codes: 0 done; 1 bad input or a detected fault; 2 usage; 3 internal error; 4 the system\n"
-    "failed.";
+    "failed; 130 interrupted.";
 
 struct Options {
   LaunchFlags launch;
@@ -122,7 +122,9 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   try {
     app.parse(argumentsOf(argc, argv));
   } catch (const CLI::Success &help) {
-    return app.exit(help);
+    app.exit(help);
+    const absl::Status written = flushOutput();
+    return written.ok() ? kDone : reportError(kTool, written);
   } catch (const CLI::ParseError &error) {
     return usageError(error.what());
   }

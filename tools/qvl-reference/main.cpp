@@ -5,14 +5,11 @@
 #include "RunCommand.h"
 
 #include "qvlrt/exit_code.h"
+#include "tools/LLVMProcessSetup.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <cstdio>
-#include <cstdlib>
-#include <new>
 
 namespace cl = llvm::cl;
 using mlir::qvl::reference::Precision;
@@ -25,15 +22,11 @@ constexpr llvm::StringLiteral kOverview =
     "  qvl-reference generate models/shapes-vl --image=a.png --prompt=\"What is in the image?\"\n"
     "  qvl-reference run traced.mlir --function=vision --checkpoint=DIR --input=pixels=p.npy "
     "...\n\n"
-    "Exit codes: 0 done; 1 bad input; 2 usage; 3 internal error; 4 the system failed.\n";
+    "Exit codes: 0 done; 1 bad input; 2 usage; 3 internal error; 4 the system failed; "
+    "130 interrupted.\n";
 
 void printVersion(llvm::raw_ostream &os) {
-  os << "qvl-reference 0.1.0, LLVM " << LLVM_VERSION_STRING << "\n";
-}
-
-[[noreturn]] void reportOutOfMemory() {
-  std::fputs("qvl-reference: error: out of memory\n", stderr);
-  std::_Exit(qvlrt::kExitSystemFailed);
+  os << "qvl-reference " QVL_VERSION ", LLVM " << LLVM_VERSION_STRING << "\n";
 }
 
 /// Command-line storage, built by main so that nothing runs before it.
@@ -176,16 +169,21 @@ std::string usageProblem(const CommandLine &line) {
 int main(int argc, char **argv) {
   llvm::setBugReportMsg(
       "qvl-reference: internal error; please report it with the command line and this trace:\n");
-  llvm::InitLLVM init(argc, argv);
-  std::set_new_handler(reportOutOfMemory);
+  qvltool::occupyStandardDescriptors();
+  llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  qvltool::setUpLLVMProcess("qvl-reference: error: ");
   cl::SetVersionPrinter(printVersion);
   CommandLine line;
   cl::HideUnrelatedOptions(line.category);
   cl::HideUnrelatedOptions(line.category, line.run);
   cl::HideUnrelatedOptions(line.category, line.generate);
-  if (!cl::ParseCommandLineOptions(argc, argv, kOverview, &llvm::errs()))
+  std::string errors;
+  llvm::raw_string_ostream os(errors);
+  const bool isParsed = cl::ParseCommandLineOptions(argc, argv, kOverview, &os);
+  if (!isParsed && errors.empty()) // Options print what is wrong with them.
     return qvlrt::kExitUsage;
-  std::string problem = usageProblem(line);
+  std::string problem =
+      isParsed ? usageProblem(line) : qvltool::firstParserLine(errors, "qvl-reference").str();
   if (!problem.empty()) {
     llvm::errs() << "qvl-reference: error: " << problem << "\n";
     return qvlrt::kExitUsage;

@@ -107,6 +107,7 @@ absl::Status Chat::ask(const std::string &question) {
 }
 
 absl::Status Chat::run() {
+  catchInterrupts();
   std::fputs(kGreeting, stderr);
   std::string line;
   while (!done) {

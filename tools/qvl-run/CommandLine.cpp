@@ -2,6 +2,7 @@
 #include "Options.h"
 
 #include "ErrorLine.h"
+#include "OutputFile.h"
 #include "TensorNames.h"
 #include "qvlfmt/Version.h"
 #include "qvlrt/exit_code.h"
@@ -346,7 +347,9 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   try {
     app.parse(options.plan ? argumentsOf(argc - 1, argv + 1) : argumentsOf(argc, argv));
   } catch (const CLI::Success &help) {
-    return app.exit(help);
+    app.exit(help);
+    const absl::Status written = flushOutput();
+    return written.ok() ? qvlrt::kExitDone : reportError(written);
   } catch (const CLI::ParseError &error) {
     return usageError(error.what());
   }

@@ -21,8 +21,8 @@ absl::Status writeTensor(const NamedTensor &tensor, const fs::path &path) {
   if (status.ok())
     fs::rename(temporary, path, error);
   if (error)
-    status = absl::UnavailableError(
-        absl::StrFormat("%s: cannot write: %s", path.string(), error.message()));
+    status = absl::Status(qvlrt::codeOfOpenError(error.value()),
+                          absl::StrFormat("%s: cannot write: %s", path.string(), error.message()));
   if (!status.ok())
     fs::remove(temporary, error);
   return status;

@@ -20,7 +20,9 @@ absl::StatusOr<std::vector<qvlrt::Message>> messagesOf(const Options &options) {
                                               .fps = options.fps});
   if (messages.ok() && qvlrt::isEmptyRequest(*messages))
     return absl::InvalidArgumentError(
-        "the prompt is empty and there is no picture or video: give one of them");
+        options.messages
+            ? *options.messages + ": no message but the system's has text, a picture or a video"
+            : "the prompt is empty and there is no picture or video: give one of them");
   return messages;
 }
 

@@ -1,6 +1,8 @@
 // Files the tool writes.
 #include "OutputFile.h"
 
+#include "qvlrt/status.h"
+
 #include "absl/strings/str_format.h"
 
 #include <cerrno>
@@ -26,10 +28,13 @@ fs::path folderOf(const std::string &path) {
 
 absl::Status writeInPlace(const std::string &path, std::string_view contents) {
   std::FILE *file = std::fopen(path.c_str(), "wb");
-  bool written = file && std::fwrite(contents.data(), 1, contents.size(), file) == contents.size();
+  if (!file)
+    return absl::Status(qvlrt::codeOfOpenError(errno),
+                        absl::StrFormat("%s: cannot write: %s", path, std::strerror(errno)));
+  bool written = std::fwrite(contents.data(), 1, contents.size(), file) == contents.size();
   written = written && std::fflush(file) == 0;
   const int error = errno;
-  if (file && std::fclose(file) != 0)
+  if (std::fclose(file) != 0)
     written = false;
   return written ? absl::OkStatus()
                  : absl::UnavailableError(
@@ -48,8 +53,11 @@ absl::Status prepareDirectory(const std::string &path) {
   return absl::OkStatus();
 }
 
-absl::Status checkWritable(const std::string &path) {
+absl::Status checkWritable(const std::string &path, std::span<const std::string> inputs) {
   std::error_code error;
+  for (const std::string &input : inputs)
+    if (fs::is_regular_file(path, error) && fs::equivalent(path, input, error))
+      return cannotWrite(path, "it is a file that is read; name another");
   if (fs::is_directory(path, error))
     return cannotWrite(path, "it is a folder");
   const bool exists = fs::exists(path, error);
@@ -72,8 +80,9 @@ absl::Status writeWhole(const std::string &path, std::string_view contents) {
   if (!error)
     return absl::OkStatus();
   const std::string reason = error.message();
+  const absl::StatusCode code = qvlrt::codeOfOpenError(error.value());
   fs::remove(temporary, error);
-  return absl::UnavailableError(absl::StrFormat("%s: cannot write: %s", path, reason));
+  return absl::Status(code, absl::StrFormat("%s: cannot write: %s", path, reason));
 }
 
 absl::Status flushOutput() {

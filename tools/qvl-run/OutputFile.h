@@ -3,6 +3,7 @@
 
 #include "absl/status/status.h"
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,11 +13,12 @@ namespace qvlrun {
 absl::Status prepareDirectory(const std::string &path);
 
 /// Error: InvalidArgument when `path` could not be written, because its folder is missing or
-/// forbidden, or it is a folder itself. Nothing is created.
-absl::Status checkWritable(const std::string &path);
+/// forbidden, or it is a folder itself, or one of the files that are read. Nothing is created.
+absl::Status checkWritable(const std::string &path, std::span<const std::string> inputs);
 
 /// Writes a file under a temporary name and renames it; a device or pipe is written in place.
-/// Error: Unavailable when the system refuses (disk full); then there is no new file.
+/// Errors: InvalidArgument when the path is at fault, Unavailable when the system fails (a full
+/// disk); then there is no new file.
 absl::Status writeWhole(const std::string &path, std::string_view contents);
 
 /// Flushes stdout. Error: Unavailable when what was printed did not arrive.

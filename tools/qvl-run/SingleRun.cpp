@@ -13,17 +13,29 @@
 
 #include <chrono>
 #include <cstdio>
+#include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace qvlrun {
 namespace {
+
+/// The files that the command line names to be read.
+std::vector<std::string> inputFiles(const Options &options) {
+  std::vector<std::string> files = {options.artifact, options.messages.value_or("")};
+  for (const qvlrt::PromptArguments::Media &media : options.media)
+    files.push_back(media.path);
+  for (const ExpectedOutput &output : options.expected)
+    files.push_back(output.path);
+  return files;
+}
 
 /// Refuses outputs that cannot be written before any work is done for them.
 absl::Status checkOutputs(const Options &options) {
   if (!options.dumpDirectory.empty())
     QVLRT_RETURN_IF_ERROR(prepareDirectory(options.dumpDirectory));
   if (!options.profile.empty())
-    QVLRT_RETURN_IF_ERROR(checkWritable(options.profile));
+    QVLRT_RETURN_IF_ERROR(checkWritable(options.profile, inputFiles(options)));
   return absl::OkStatus();
 }
 
@@ -37,6 +49,7 @@ absl::StatusOr<qvlrt::GenerationResult> answer(const Options &options, qvlrt::Lo
                                                const qvlrt::ProcessedRequest &request,
                                                bool streaming) {
   qvlrt::GenerationOptions generation = generationOf(options, *model.session);
+  catchInterrupts();
   generation.cancelled = interrupted;
   if (streaming)
     generation.onText = printPiece;

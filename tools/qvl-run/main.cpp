@@ -1,12 +1,12 @@
 // qvl-run: executes a `.qvl` artifact (contract C2). Options.h says what it understands.
 #include "Chat.h"
 #include "ErrorLine.h"
-#include "Interrupt.h"
 #include "OutputFile.h"
 #include "PlanCommand.h"
 #include "SingleRun.h"
 #include "qvlrt/exit_code.h"
 #include "qvlrt/status.h"
+#include "tools/ProcessSetup.h"
 
 #include "absl/strings/str_format.h"
 
@@ -31,7 +31,6 @@ int runTool(int argc, char **argv) {
   if (const int *code = std::get_if<int>(&parsed))
     return *code;
   const Options &options = std::get<Options>(parsed);
-  catchInterrupts();
   absl::Status status;
   if (options.plan)
     status = planRequest(options);
@@ -48,6 +47,9 @@ int runTool(int argc, char **argv) {
 } // namespace qvlrun
 
 int main(int argc, char **argv) {
+  qvltool::occupyStandardDescriptors();
+  // Until an answer begins there is nothing to bring to an end.
+  qvltool::exitOnInterrupt("qvl-run: error: interrupted\n");
   try {
     return qvlrun::runTool(argc, argv);
   } catch (const std::bad_alloc &) {

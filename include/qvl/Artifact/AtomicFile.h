@@ -21,8 +21,8 @@ public:
     Named,   ///< always a temporary file
   };
 
-  /// Errors: BadInput when `path` cannot be a file (a directory, a device, no such directory),
-  /// System when the directory refuses.
+  /// Errors: BadInput when `path` cannot be a file (a directory, a device, no such directory, no
+  /// permission), System when the disk fails.
   static llvm::Expected<std::unique_ptr<AtomicFile>> create(llvm::StringRef path,
                                                             Staging staging = Staging::Unnamed);
   ~AtomicFile();

@@ -78,8 +78,8 @@ public:
   llvm::ArrayRef<TensorInfo> tensors() const { return infos; }
   llvm::StringRef directory() const { return root; }
 
-  /// Fails with one line that names every missing, surplus or wrongly shaped tensor (the first few
-  /// of each kind, then a count). A head beside a tied embedding is ignored with a warning.
+  /// Fails with one line that names every missing, surplus or wrongly shaped tensor. A head beside
+  /// a tied embedding is ignored with a warning.
   llvm::Error matches(const ModelConfig &config, std::vector<std::string> &warnings) const;
 
   /// Fails with the first file that ends before its last tensor.

@@ -10,8 +10,8 @@ namespace qvl {
 
 /// Who can mend a failure; tools map the kind to their exit code.
 enum class FailureKind {
-  BadInput, ///< A file is malformed, unsupported or missing: exit code 1.
-  System,   ///< The system refused: disk full, no permission, I/O error: exit code 4.
+  BadInput, ///< A file is malformed, unsupported, missing or not permitted: exit code 1.
+  System,   ///< The system failed: disk full, no memory, I/O error: exit code 4.
   Internal, ///< This program contradicts itself: exit code 3.
 };
 
@@ -36,7 +36,8 @@ private:
 /// "FILE: CAUSE" of kind BadInput.
 llvm::Error badInput(llvm::StringRef file, const llvm::Twine &cause);
 
-/// "FILE: ACTION: <text of error>" of kind System.
+/// "FILE: ACTION: <text of error>" of kind System, or of kind BadInput when the error is that of a
+/// path: nothing there, no permission.
 llvm::Error systemFailure(llvm::StringRef file, llvm::StringRef action, std::error_code error);
 
 /// "FILE: CAUSE" of kind Internal.

@@ -47,7 +47,8 @@ struct CompileOptions {
   unsigned threads = 0; ///< of the pass manager; 0: one per core
 };
 
-/// Called as a phase begins (`done` and `total` zero) and while weights are packed (bytes).
+/// Called as a phase begins (`done` and `total` zero), as one ends (equal) and while weights are
+/// packed (bytes).
 using CompileProgress = std::function<void(Phase phase, uint64_t done, uint64_t total)>;
 
 /// Runs the phases up to `options.compileTo` and writes its output, whole or not at all. Up to

@@ -59,7 +59,7 @@ void KernelDumper::write(StringRef kernel, StringRef extension,
 
 void KernelDumper::report(StringRef path, std::error_code error) const {
   if (error)
-    emitWarning(location) << "cannot write '" << path << "': " << error.message();
+    emitWarning(location) << path << ": cannot write: " << error.message();
 }
 
 } // namespace mlir::qvl

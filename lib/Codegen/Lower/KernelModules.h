@@ -32,8 +32,8 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine, llvm::Optimiza
 /// The dialects of kernel functions and of every step between them and LLVM IR.
 void registerLoweringDialects(DialectRegistry &registry);
 
-/// Writes the steps of code generation, as KERNEL.SUFFIX.EXTENSION. A failed dump is a warning, not
-/// the end of a compilation.
+/// Writes the steps of code generation, as KERNEL.SUFFIX.EXTENSION. A failed dump is a warning, and
+/// the caller decides whether that ends the compilation.
 class KernelDumper {
 public:
   KernelDumper(const KernelDumpOptions &options, StringRef suffix, Location location);

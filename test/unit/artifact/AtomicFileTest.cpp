@@ -102,7 +102,7 @@ TEST_P(AtomicFileTest, BadPaths) {
 TEST_P(AtomicFileTest, DirectoryThatRefuses) {
   // Nobody, not even root, creates files in procfs.
   llvm::Error error = AtomicFile::create("/proc/model.qvl", GetParam()).takeError();
-  EXPECT_EQ(failureKind(error), FailureKind::System);
+  EXPECT_EQ(failureKind(error), FailureKind::BadInput);
   EXPECT_THAT(messageOf(std::move(error)), HasSubstr("/proc/model.qvl: cannot write in /proc"));
 }
 

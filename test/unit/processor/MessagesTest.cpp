@@ -58,6 +58,24 @@ TEST(Messages, AcceptsVideos) {
   EXPECT_FALSE(onlyMedium(R"({"type": "video", "video": ["0.png"]})").sampleFps);
 }
 
+TEST(Messages, PartsSetTheirSize) {
+  const MediaSource limited =
+      onlyMedium(R"({"image": "a.png", "min_pixels": 3136, "max_pixels": 50176})");
+  EXPECT_EQ(limited.minPixels, 3136);
+  EXPECT_EQ(limited.maxPixels, 50176);
+  EXPECT_FALSE(limited.size);
+  const MediaSource resized =
+      onlyMedium(R"({"video": ["0.png"], "resized_height": 280, "resized_width": 420})");
+  EXPECT_EQ(resized.size, (ImageSize{280, 420}));
+  EXPECT_FALSE(resized.maxPixels);
+  for (const char *number : {"0", "-1", "1.5", "\"9\"", "null", "18446744073709551615"})
+    EXPECT_THAT(errorOfPart(std::string(R"({"image": "a.png", "max_pixels": )") + number + "}"),
+                HasSubstr("part 1: \"max_pixels\" must be a whole number above 0"))
+        << number;
+  EXPECT_THAT(errorOfPart(R"({"image": "a.png", "resized_height": 28})"),
+              HasSubstr("\"resized_height\" and \"resized_width\" go together"));
+}
+
 TEST(Messages, NamesThePlaceOfAnError) {
   EXPECT_THAT(errorOf("[{"), HasSubstr("no valid JSON at byte"));
   EXPECT_THAT(errorOf("{}"), HasSubstr("must be a JSON list"));

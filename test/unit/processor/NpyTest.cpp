@@ -109,7 +109,7 @@ TEST(Npy, ReportsWhatCannotBeWrittenOrRead) {
   const std::vector<std::int64_t> shape = {1};
   const std::vector<std::int64_t> other = {2};
   EXPECT_EQ(writeNpy<std::uint8_t>("/no/such/folder/x.npy", shape, values).code(),
-            absl::StatusCode::kUnavailable);
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(writeNpy<std::uint8_t>("/dev/full", shape, values).code(),
             absl::StatusCode::kUnavailable);
   EXPECT_EQ(writeNpy<std::uint8_t>(temporary("b.npy"), other, values).code(),

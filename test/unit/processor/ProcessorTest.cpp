@@ -131,6 +131,25 @@ TEST(Processor, PixelLimitsMoveEachOther) {
   EXPECT_THAT(errorOf(ask({golden("tiny.png")}), huge), HasSubstr("would be enlarged"));
 }
 
+TEST(Processor, PartsSetTheirSize) {
+  const auto resized = [](const char *keys, const ProcessorOptions &options = {}) {
+    const std::string text =
+        R"([{"role": "user", "content": [{"type": "image", "image": "big.jpg")" +
+        std::string(keys) + "}]}]";
+    const auto messages = parseMessages(text, testing::goldenPath("media")).value();
+    return processor()->plan(messages, options).value().media[0].resized;
+  };
+  EXPECT_EQ(resized(R"(, "resized_height": 100, "resized_width": 300)"), (ImageSize{112, 308}));
+  EXPECT_EQ(resized(R"(, "max_pixels": 784)"), (ImageSize{28, 28}));
+  const ImageSize enlarged = resized(R"(, "min_pixels": 20000000)");
+  EXPECT_GE(enlarged.height * enlarged.width, 20'000'000);
+  ProcessorOptions options; // the command line has the last word
+  options.maxPixels = 784;
+  EXPECT_EQ(resized(R"(, "max_pixels": 50176)", options), (ImageSize{28, 28}));
+  EXPECT_EQ(resized(R"(, "resized_height": 100, "resized_width": 100)", options),
+            (ImageSize{28, 28}));
+}
+
 TEST(Processor, RefusesSpecialTextUnlessAllowed) {
   EXPECT_THAT(errorOf(ask({}, "see <|image_pad|>")), HasSubstr("<|image_pad|>"));
   EXPECT_THAT(errorOf(ask({}, "see <|im_end|>")), HasSubstr("--allow-special"));
