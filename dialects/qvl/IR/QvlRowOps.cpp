@@ -60,6 +60,9 @@ LogicalResult RegroupOp::verify() {
   // regroup_c1
   if (static_cast<int64_t>(getGroup()) <= 0)
     return emitOpError() << "group must be positive, got " << static_cast<int64_t>(getGroup());
+  // regroup_c2
+  if (getMerged() && static_cast<int64_t>(*getMerged()) < 2)
+    return emitOpError() << "merged must be at least 2, got " << getSegmentRows();
   return success();
 }
 

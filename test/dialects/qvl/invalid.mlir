@@ -190,6 +190,14 @@ func.func @regroup_c1(%x: tensor<?x4xf32>, %index: tensor<?xi32>, %segments: ten
 
 // -----
 
+func.func @regroup_c2(%x: tensor<?x4xf32>, %index: tensor<?xi32>, %segments: tensor<?xi32>) {
+  // expected-error@below {{'qvl.regroup' op merged must be at least 2, got 1}}
+  %y = qvl.regroup %x, %index preserving(%segments) {group = 1 : i64, merged = 1 : i64} : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>
+  return
+}
+
+// -----
+
 func.func @merge_rows_c1(%x: tensor<?x4xf32>) {
   // expected-error@below {{'qvl.merge_rows' op rows must be positive, got -4}}
   %y = qvl.merge_rows %x {rows = -4 : i64} : tensor<?x4xf32> -> tensor<?x16xf32>
