@@ -45,6 +45,7 @@ def Qvl_MergeFeaturesOp : Qvl_TensorOp<"merge_features", [AllTypesMatch<["embedd
     Features of another element type are converted to that of the embeddings.
 
     * `merge_features_c1`: `features` has the columns of `embeddings`.
+    * `merge_features_c2`: there is one of `feature_rows` for each row of `embeddings`.
 
     ```mlir
     %y = qvl.merge_features %x, %features, %rows : tensor<?x192xf32>, tensor<?x192xf32>, tensor<?xi32>
@@ -95,6 +96,7 @@ def Qvl_MergeRowsOp : Qvl_TensorOp<"merge_rows"> {
 
     * `merge_rows_c1`: `rows` is positive.
     * `merge_rows_c2`: the result has `rows` times the columns of the input and its element type.
+    * `merge_rows_c3`: the input has `rows` times the rows of the result.
 
     ```mlir
     %y = qvl.merge_rows %x {rows = 4 : i64} : tensor<?x128xf32> -> tensor<?x512xf32>
