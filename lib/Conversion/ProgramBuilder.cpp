@@ -30,8 +30,19 @@ static bool isView(Operation *op) {
   return split && split.getParts().size() == 1;
 }
 
+/// Arithmetic on sizes of tensors.
+static bool isSize(Operation *op) {
+  return isa_and_nonnull<tensor::TensorDialect, arith::ArithDialect>(op->getDialect()) &&
+         llvm::all_of(op->getResultTypes(), [](Type type) { return type.isIndex(); });
+}
+
 Value ProgramBuilder::constant(int64_t value) {
   return qvlx::ConstantOp::create(builder, function.getLoc(), builder.getI64IntegerAttr(value));
+}
+
+Value ProgramBuilder::sizeOf(Value tensor, int64_t dimension) {
+  Value size = placed[tensor].sizes[dimension];
+  return size ? size : constant(cast<RankedTensorType>(tensor.getType()).getDimSize(dimension));
 }
 
 SmallVector<Value> ProgramBuilder::dynamicSizes(const Placed &placed) {
@@ -42,7 +53,7 @@ SmallVector<Value> ProgramBuilder::dynamicSizes(const Placed &placed) {
 }
 
 qvlx::ProgramOp ProgramBuilder::build(StringRef name) {
-  qvlx::ProgramOp program = createProgram(name);
+  qvlx::ProgramOp program = succeeded(checkSignature()) ? createProgram(name) : nullptr;
   if (!program)
     return nullptr;
   for (Operation &op : llvm::make_early_inc_range(function.getBody().front()))
@@ -51,6 +62,22 @@ qvlx::ProgramOp ProgramBuilder::build(StringRef name) {
       return nullptr;
     }
   return program;
+}
+
+LogicalResult ProgramBuilder::checkSignature() {
+  if (!function.getBody().hasOneBlock())
+    return function.emitError() << "a function needs one block to become a program";
+  for (Type type : function.getArgumentTypes()) {
+    if (isa<dialect::CacheType>(type))
+      continue;
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      return function.emitError() << "a program takes tensors and caches, got " << type;
+    if (failed(qvlx::BufferType::verify([&] { return function.emitError(); }, tensor.getShape(),
+                                        tensor.getElementType())))
+      return failure();
+  }
+  return success();
 }
 
 qvlx::ProgramOp ProgramBuilder::createProgram(StringRef name) {
@@ -84,6 +111,8 @@ void ProgramBuilder::placeArguments(Block &body) {
     qvlx::BufferType type = bufferTypeOf(argument.getType());
     Placed &place = placed[argument];
     place.buffer = body.addArgument(type, argument.getLoc());
+    if (isa<dialect::CacheType>(argument.getType()))
+      caches[place.buffer] = argument;
     for (int64_t dimension = 0; dimension < type.getRank(); ++dimension)
       place.sizes.push_back(
           type.isDynamicDim(dimension)
@@ -106,16 +135,26 @@ LogicalResult ProgramBuilder::convert(Operation *op) {
     place.sizes.assign(type.getRank(), Value());
     return success();
   }
-  if (!isa<dialect::QvlDialect>(op->getDialect()))
-    return isa<tensor::DimOp>(op) || isa<arith::ArithDialect>(op->getDialect())
-               ? success() // Sizes: translated where they are used.
-               : op->emitError() << "'" << op->getName() << "' cannot be part of a program";
+  if (!isa_and_nonnull<dialect::QvlDialect>(op->getDialect()))
+    return isSize(op) ? success() // Translated where it is used.
+                      : op->emitError() << "'" << op->getName() << "' cannot be part of a program";
   if (isView(op))
     return convertView(op);
   return convertLaunch(op);
 }
 
+LogicalResult ProgramBuilder::checkCaches(Operation *op) {
+  for (Value operand : op->getOperands())
+    if (isa<dialect::CacheType>(operand.getType()) &&
+        caches.lookup(placed[operand].buffer) != operand)
+      return op->emitError() << "takes a cache as it was before an append, which a program makes "
+                                "in place";
+  return success();
+}
+
 LogicalResult ProgramBuilder::convertReturn(func::ReturnOp op) {
+  if (failed(checkCaches(op)))
+    return failure();
   SmallVector<Value> results;
   for (Value value : op.getOperands())
     if (isa<RankedTensorType>(value.getType()))
@@ -133,9 +172,10 @@ Value ProgramBuilder::translateSize(Value size) {
   if (auto dim = dyn_cast<tensor::DimOp>(op)) {
     std::optional<int64_t> index = dim.getConstantIndex();
     auto source = placed.find(dim.getSource());
-    if (!index || source == placed.end())
+    if (!index || source == placed.end() || *index < 0 ||
+        *index >= static_cast<int64_t>(source->second.sizes.size()))
       return nullptr;
-    return source->second.sizes[*index];
+    return sizeOf(dim.getSource(), *index);
   }
   if (auto value = dyn_cast<arith::ConstantIndexOp>(op))
     return constant(value.value());
@@ -161,10 +201,13 @@ FailureOr<SmallVector<ProgramBuilder::Placed>> ProgramBuilder::reifySizes(Operat
   if (!reifier || failed(reifier.reifyResultShapes(sizes, dims)))
     return op->emitError() << "sizes of the results are not known";
   SmallVector<Placed> results;
-  for (ArrayRef<OpFoldResult> shape : dims) {
+  for (auto [shape, type] : llvm::zip(dims, op->getResultTypes())) {
     Placed &result = results.emplace_back();
-    for (OpFoldResult size : shape) {
+    for (auto [dimension, size] : llvm::enumerate(shape)) {
       auto value = dyn_cast<Value>(size);
+      if (cast<RankedTensorType>(type).isDynamicDim(dimension) != (value != nullptr))
+        return op->emitError() << "its operands and " << type
+                               << " do not agree on which sizes are static";
       result.sizes.push_back(value ? translateSize(value) : Value());
       if (value && !result.sizes.back())
         return op->emitError() << "a size of the results is not arithmetic on sizes of arguments";
@@ -195,38 +238,53 @@ LogicalResult ProgramBuilder::convertLaunch(Operation *op) {
   if (failed(tiles) || failed(sizes))
     return failure();
 
-  SmallVector<Value> inputs, outputs, dims, indices;
+  LaunchOperands launch;
+  if (failed(checkCaches(op)) || failed(passOperands(op, launch)))
+    return failure();
+  placeResults(op, *sizes, launch);
+  launch.sizes.append(launch.indices);
+  Value rows = sizeOf(op->getOperand(tiles->rowArgument), tiles->rowDimension);
+  Value rowTiles =
+      qvlx::CeilDivOp::create(builder, op->getLoc(), rows, constant(tiles->rowsPerTile));
+  Value grid = qvlx::MulOp::create(builder, op->getLoc(), rowTiles, constant(tiles->columnTiles));
+  qvlx::LaunchOp::create(builder, op->getLoc(), kernel.getSymName(), grid, launch.inputs,
+                         launch.outputs, launch.sizes);
+  return success();
+}
+
+LogicalResult ProgramBuilder::passOperands(Operation *op, LaunchOperands &launch) {
   for (Value operand : op->getOperands()) {
     if (operand.getType().isIndex()) {
-      indices.push_back(translateSize(operand));
+      Value index = translateSize(operand);
+      if (!index)
+        return op->emitError() << "an index is not arithmetic on sizes of arguments";
+      launch.indices.push_back(index);
       continue;
     }
     const Placed &place = placed[operand];
-    inputs.push_back(place.buffer);
+    launch.inputs.push_back(place.buffer);
     if (isa<RankedTensorType>(operand.getType()))
-      dims.append(dynamicSizes(place));
+      launch.sizes.append(dynamicSizes(place));
   }
-  for (auto [result, place] : llvm::zip(op->getResults(), *sizes)) {
+  return success();
+}
+
+void ProgramBuilder::placeResults(Operation *op, ArrayRef<Placed> sizes, LaunchOperands &launch) {
+  for (auto [result, place] : llvm::zip(op->getResults(), sizes)) {
     if (isa<dialect::CacheType>(result.getType())) {
       auto cache = llvm::find_if(op->getOperands(),
                                  [&](Value v) { return v.getType() == result.getType(); });
       Placed pool = placed.lookup(*cache); // A copy: inserting moves what the map holds.
+      caches[pool.buffer] = result;
       placed[result] = std::move(pool);
       continue;
     }
-    place.buffer = qvlx::AllocOp::create(builder, op->getLoc(), bufferTypeOf(result.getType()),
-                                         dynamicSizes(place));
-    outputs.push_back(place.buffer);
-    dims.append(dynamicSizes(place));
-    placed[result] = place;
+    Placed &placedResult = placed[result] = place;
+    placedResult.buffer = qvlx::AllocOp::create(
+        builder, op->getLoc(), bufferTypeOf(result.getType()), dynamicSizes(place));
+    launch.outputs.push_back(placedResult.buffer);
+    launch.sizes.append(dynamicSizes(place));
   }
-  dims.append(indices);
-  Value rows = placed[op->getOperand(tiles->rowArgument)].sizes[tiles->rowDimension];
-  Value rowTiles =
-      qvlx::CeilDivOp::create(builder, op->getLoc(), rows, constant(tiles->rowsPerTile));
-  Value grid = qvlx::MulOp::create(builder, op->getLoc(), rowTiles, constant(tiles->columnTiles));
-  qvlx::LaunchOp::create(builder, op->getLoc(), kernel.getSymName(), grid, inputs, outputs, dims);
-  return success();
 }
 
 } // namespace qvl

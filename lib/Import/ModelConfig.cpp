@@ -45,7 +45,7 @@ static void parseTextRope(const JsonFields &fields, JsonProblems &problems, Text
   // The theta inside belongs to this dictionary; the one beside it is the older place.
   text.ropeTheta =
       rope.find("rope_theta") ? rope.number("rope_theta") : fields.number("rope_theta");
-  const std::vector<int64_t> sections = rope.integers("mrope_section", {0, kWidth.most});
+  const std::vector<int64_t> sections = rope.integers("mrope_section", kWidth);
   if (sections.size() != text.mropeSection.size())
     return rope.report("mrope_section", "needs three entries");
   llvm::copy(sections, text.mropeSection.begin());

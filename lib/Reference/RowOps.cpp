@@ -94,18 +94,15 @@ Tensor reference::storeRows(const Tensor &input, const RowMap &map) {
   return result;
 }
 
-/// Fails unless every row lands in the segment it comes from.
-static LogicalResult checkPreserving(RegroupOp op, const Tensor &index, const Tensor &segments,
-                                     int64_t rows) {
-  std::vector<int64_t> segmentOf(rows, -1);
-  for (int64_t s = 0; s + 1 < segments.size(); ++s)
-    for (int64_t row = std::max<int64_t>(at(segments, s), 0);
-         row < std::min(at(segments, s + 1), rows); ++row)
-      segmentOf[row] = s;
-  auto group = static_cast<int64_t>(op.getGroup());
+/// Fails unless every one of the rows that the segments count lands in the segment it comes from.
+static LogicalResult checkPreserving(RegroupOp op, const Tensor &index, const Tensor &segments) {
+  auto segmentOf = [&](int64_t row) {
+    return llvm::upper_bound(segments.values, static_cast<double>(row)) - segments.values.begin();
+  };
+  int64_t group = static_cast<int64_t>(op.getGroup()) * op.getSegmentRows();
   for (int64_t i = 0; i < index.size(); ++i)
     for (int64_t j = 0; j < group; ++j)
-      if (segmentOf[i * group + j] != segmentOf[at(index, i) * group + j])
+      if (segmentOf(i * group + j) != segmentOf(at(index, i) * group + j))
         return op.emitOpError() << "index moves group " << at(index, i) << " into another segment";
   return success();
 }
@@ -113,7 +110,7 @@ static LogicalResult checkPreserving(RegroupOp op, const Tensor &index, const Te
 FailureOr<Results> reference::evaluateOp(RegroupOp op, const Operands &operands) {
   const Tensor &input = operands.tensor(0), &segments = operands.tensor(2);
   FailureOr<RowMap> map = makeRowMap(op, &operands.tensor(1), op.getGroup(), input.rows());
-  if (failed(map) || failed(checkPreserving(op, *map->index, segments, input.rows())))
+  if (failed(map) || failed(checkPreserving(op, *map->index, segments)))
     return failure();
   return Results{op.getInverse() ? storeRows(input, *map) : loadRows(input, *map)};
 }

@@ -116,7 +116,8 @@ Tensor Tracer::regroup(llvm::StringRef name, Tensor x, Tensor index, Tensor segm
                        bool inverse) {
   return {dialect::RegroupOp::create(builder, location(name), x.type(), x.value, index.value,
                                      segments.value, builder.getI64IntegerAttr(group),
-                                     inverse ? builder.getUnitAttr() : UnitAttr())};
+                                     inverse ? builder.getUnitAttr() : UnitAttr(),
+                                     /*merged=*/IntegerAttr())};
 }
 
 Tensor Tracer::mergeRows(llvm::StringRef name, Tensor x, int64_t rows) {

@@ -17,13 +17,3 @@ qvlx.kernel @embed_without_encoding buffers(3) scalars(2) scratch(0) {
     return %y : tensor<?x64xf32>
   }
 }
-
-// -----
-
-qvlx.kernel @dynamic_columns buffers(2) scalars(4) scratch(0) {
-  // expected-error @+1 {{qvl.silu needs static, positive sizes behind the rows, not 'tensor<?x?xf32>'}}
-  func.func @dynamic_columns(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
-    %y = qvl.silu %x : tensor<?x?xf32>
-    return %y : tensor<?x?xf32>
-  }
-}

@@ -92,3 +92,17 @@ func.func @language(%k: tensor<?x1x16xf32> {qvl.name = "k"}, %slots: tensor<?xi6
       : tensor<?x1x16xf32>, tensor<?xi64>, !qvl.cache<10, 1, 16, 64, f32>
   return %c1 : !qvl.cache<10, 1, 16, 64, f32>
 }
+
+// -----
+
+/// A static number of rows is no scalar, and its grid is a constant.
+
+// CHECK: qvlx.kernel @silu_40x8 buffers(2) scalars(0) scratch(0) {
+// CHECK-LABEL: qvlx.program @static_rows
+// CHECK: %[[C3:.*]] = qvlx.constant 3
+// CHECK: %[[Y:.*]] = qvlx.alloc() : <40x8xf32>
+// CHECK: qvlx.launch @silu_40x8 grid(%[[C3]]) ins(%{{.*}} : !qvlx.buffer<40x8xf32>) outs(%[[Y]] : !qvlx.buffer<40x8xf32>){{$}}
+func.func @static_rows(%x: tensor<40x8xf32> {qvl.name = "x"}) -> (tensor<40x8xf32> {qvl.name = "y"}) {
+  %y = qvl.silu %x : tensor<40x8xf32>
+  return %y : tensor<40x8xf32>
+}

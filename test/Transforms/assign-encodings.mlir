@@ -48,3 +48,22 @@ func.func @readers(%x: tensor<?x33xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>,
   %e = qvl.linear %x, %s : tensor<?x33xf32>, tensor<80x33xbf16> -> tensor<?x80xf32>
   return %a, %c, %d, %e : tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x80xf32>, tensor<?x80xf32>
 }
+
+// -----
+
+/// A load without readers says nothing: rows of an odd number stay one weight, and a pair stays a pair.
+// CHECK: qvl.parameter @unread : tensor<33x4xf32> encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 64, pad_k = 4>)
+qvl.parameter @unread : tensor<33x4xf32>
+// CHECK: qvl.parameter @pair : tensor<64x4xf32> encoding(#qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 64, pad_k = 4, interleave = 8>)
+qvl.parameter @pair : tensor<64x4xf32>
+func.func @loads_without_readers(%x: tensor<?x4xf32>) -> tensor<?x32xf32> {
+  %0 = qvl.load @unread : tensor<33x4xf32>
+  %1 = qvl.load @pair : tensor<64x4xf32>
+  %p = qvl.load @pair : tensor<64x4xf32>
+  %a = qvl.fused_linear %x, (%p) : tensor<?x4xf32>, (tensor<64x4xf32>) -> tensor<?x32xf32> {
+  ^bb0(%g: f32, %u: f32):
+    %m = arith.mulf %g, %u : f32
+    qvl.yield %m : f32
+  }
+  return %a : tensor<?x32xf32>
+}

@@ -92,3 +92,25 @@ func.func @negative_no_patches(%x: tensor<?x12xf32>, %w: tensor<4x12xf32>) -> te
   %y = qvl.linear %x, %w : tensor<?x12xf32>, tensor<4x12xf32> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// -----
+
+/// A declaration reads nothing: no remark.
+// CHECK-LABEL: func.func private @negative_declaration
+// CHECK-NOT: _still
+func.func private @negative_declaration(tensor<?x12xf32> {qvl.patch_axes = array<i64: 3, 2, 2>}) -> tensor<?x4xf32>
+
+// -----
+
+/// renamePrograms: two functions do not become programs of one name.
+// CHECK-LABEL: func.func @entry
+// CHECK-SAME: attributes {qvl.programs = ["a", "b"]}
+// CHECK-LABEL: func.func @entry_still
+// CHECK-SAME: attributes {qvl.programs = ["a_still", "b_still"]}
+qvl.parameter @w : tensor<4x12xf32>
+// expected-remark@+1 {{the entry 'entry_still' reads 6 of 12 columns}}
+func.func @entry(%x: tensor<?x12xf32> {qvl.patch_axes = array<i64: 3, 2, 2>}) -> tensor<?x4xf32> attributes {qvl.programs = ["a", "b"]} {
+  %w = qvl.load @w : tensor<4x12xf32>
+  %y = qvl.linear %x, %w : tensor<?x12xf32>, tensor<4x12xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}

@@ -43,7 +43,7 @@ func.func @windowed_block(%x: tensor<?x16xf32>, %table: tensor<?x4x2xf32>, %w: t
 // CHECK: %[[H:.*]] = qvl.split_heads %[[A]]
 // CHECK: %[[F:.*]] = qvl.attention %[[H]], %[[H]], %[[H]]
 // CHECK: %[[M:.*]] = qvl.merge_rows %[[F]]
-// CHECK: %[[B:.*]] = qvl.regroup %[[M]], %{{.*}} preserving(%{{.*}}) {group = 1 : i64, inverse} : tensor<?x64xf32>
+// CHECK: %[[B:.*]] = qvl.regroup %[[M]], %{{.*}} preserving(%{{.*}}) {group = 1 : i64, inverse, merged = 4 : i64} : tensor<?x64xf32>
 // CHECK: return %[[B]]
 // expected-remark@+1 {{4 permutations of rows became 2}}
 func.func @full_attention_and_merge(%x: tensor<?x2x8xf32>, %index: tensor<?xi32>, %windows: tensor<?xi32>,
@@ -151,13 +151,50 @@ func.func @negative_computed_index(%x: tensor<?x16xf32>, %indices: tensor<2x?xi3
 /// Groups of one order that contradict each other: no assignment.
 // CHECK-LABEL: func.func @negative_groups_differ
 // CHECK: {group = 4 : i64}
-// CHECK: {group = 2 : i64}
+// CHECK: {group = 2 : i64, merged = 2 : i64}
 // expected-remark@+1 {{permutations by one index move groups of different sizes}}
 func.func @negative_groups_differ(%x: tensor<?x16xf32>, %index: tensor<?xi32>, %frames: tensor<?xi32>)
     -> (tensor<?x16xf32>, tensor<?x16xf32>) {
   %p = qvl.regroup %x, %index preserving(%frames) {group = 4 : i64} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
-  %q = qvl.regroup %x, %index preserving(%frames) {group = 2 : i64} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %q = qvl.regroup %x, %index preserving(%frames) {group = 2 : i64, merged = 2 : i64} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
   return %p, %q : tensor<?x16xf32>, tensor<?x16xf32>
+}
+
+// -----
+
+/// keepsGroups: segments are counted in the rows of the permutation, so attention of merged rows inside the same numbers is inside
+/// others.
+// CHECK-LABEL: func.func @negative_merged_attention
+// CHECK: %[[M:.*]] = qvl.merge_rows
+// CHECK: %[[H:.*]] = qvl.split_heads %[[M]]
+// CHECK: %[[B:.*]] = qvl.regroup %[[H]], %{{.*}} {group = 2 : i64, inverse, merged = 2 : i64}
+// CHECK: qvl.attention %[[B]], %[[B]], %[[B]]
+// expected-remark@+1 {{3 permutations of rows became 2}}
+func.func @negative_merged_attention(%x: tensor<?x16xf32>, %index: tensor<?xi32>, %frames: tensor<?xi32>) -> tensor<?x32xf32> {
+  %p = qvl.regroup %x, %index preserving(%frames) {group = 4 : i64} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %q = qvl.regroup %x, %index preserving(%frames) {group = 4 : i64} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %s = qvl.mul %p, %q : tensor<?x16xf32>
+  %b = qvl.regroup %s, %index preserving(%frames) {group = 4 : i64, inverse} : tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
+  %m = qvl.merge_rows %b {rows = 2 : i64} : tensor<?x16xf32> -> tensor<?x32xf32>
+  %h = qvl.split_heads %m {heads = array<i64: 4>, head_dim = 8 : i64} : tensor<?x32xf32> -> tensor<?x4x8xf32>
+  // expected-remark@+1 {{'qvl.attention' attends inside segments that the order does not preserve, so its rows stay in raster order}}
+  %f = qvl.attention %h, %h, %h segments(%frames) {scale = 0.5 : f64} : tensor<?x4x8xf32>, tensor<?xi32> -> tensor<?x32xf32>
+  return %f : tensor<?x32xf32>
+}
+
+// -----
+
+/// keepsGroups: a group of the order has two rows, whose halves no permutation of it moves.
+// CHECK-LABEL: func.func @negative_finer_rows
+// CHECK: %[[M:.*]] = qvl.merge_rows
+// CHECK: qvl.regroup %[[M]], %{{.*}} {group = 2 : i64}
+// expected-remark@+1 {{2 permutations of rows became 1}}
+func.func @negative_finer_rows(%x: tensor<?x16xf32>, %index: tensor<?xi32>, %frames: tensor<?xi32>) -> tensor<?x32xf32> {
+  %m = qvl.merge_rows %x {rows = 2 : i64} : tensor<?x16xf32> -> tensor<?x32xf32>
+  %p = qvl.regroup %m, %index preserving(%frames) {group = 2 : i64} : tensor<?x32xf32>, tensor<?xi32>, tensor<?xi32>
+  %q = qvl.regroup %m, %index preserving(%frames) {group = 2 : i64} : tensor<?x32xf32>, tensor<?xi32>, tensor<?xi32>
+  %s = qvl.mul %p, %q : tensor<?x32xf32>
+  return %s : tensor<?x32xf32>
 }
 
 // -----

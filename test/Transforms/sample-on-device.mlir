@@ -3,7 +3,7 @@
 // RUN: qvl-opt %s --qvl-sample-on-device --split-input-file --verify-diagnostics --remark-format=emitRemark \
 // RUN:   --remarks-filter=qvl-sample-on-device -o /dev/null
 
-/// programsWithDecode, findLogits. Prefill keeps the function; decode gets a copy that chooses the ids.
+/// programNames, findLogits. Prefill keeps the function; decode gets a copy that chooses the ids.
 // CHECK-LABEL: func.func @language(
 // CHECK-SAME: %{{.*}}: tensor<?x8xf32> {qvl.name = "x"}, %{{.*}}: !qvl.cache<1, 1, 4, 64, f32> {qvl.name = "kv_cache"})
 // CHECK-SAME: -> (tensor<?x5000xf32> {qvl.name = "logits"}, !qvl.cache<1, 1, 4, 64, f32>)
@@ -42,7 +42,7 @@ func.func @decode(%l: tensor<?x40xf32> {qvl.name = "x"}) -> (tensor<?x40xf32> {q
 
 // -----
 
-/// programsWithDecode: other programs stay as they are.
+/// programNames: other programs stay as they are.
 // CHECK-LABEL: func.func @negative_prefill
 // CHECK-NOT: qvl.sample
 func.func @negative_prefill(%l: tensor<?x40xf32> {qvl.name = "x"}) -> (tensor<?x40xf32> {qvl.name = "logits"}) {
@@ -63,3 +63,11 @@ func.func @negative_name(%l: tensor<?x40xf32> {qvl.name = "x"}) -> (tensor<?x40x
 func.func @negative_type(%l: tensor<?x40xbf16> {qvl.name = "x"}) -> (tensor<?x40xbf16> {qvl.name = "logits"}) attributes {qvl.programs = ["decode"]} {
   return %l : tensor<?x40xbf16>
 }
+
+// -----
+
+/// findLogits: a declaration returns nothing.
+// CHECK-LABEL: func.func private @negative_declaration
+// CHECK-NOT: qvl.sample
+// expected-remark@+1 {{the program has no result logits of f32}}
+func.func private @negative_declaration(tensor<?x40xf32>) -> (tensor<?x40xf32> {qvl.name = "logits"}) attributes {qvl.programs = ["decode"]}

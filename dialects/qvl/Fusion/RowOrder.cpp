@@ -8,7 +8,8 @@ using namespace mlir;
 using namespace mlir::qvl;
 
 WindowOrder mlir::qvl::orderOf(RegroupOp regroup) {
-  return {regroup.getIndex(), regroup.getSegments()};
+  return {regroup.getIndex(), regroup.getSegments(),
+          static_cast<int64_t>(regroup.getGroup()) * regroup.getSegmentRows()};
 }
 
 /// How many of the operands, from the first, hold rows.

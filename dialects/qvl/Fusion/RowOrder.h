@@ -7,10 +7,12 @@
 
 namespace mlir::qvl {
 
-/// A window order: groups of rows moved by `index`, every row inside its segment of `segments`. The
-/// rows of a group differ from value to value (four patches, one merged row).
+/// A window order: groups moved by `index`, every row inside its segment of `segments`. A group has
+/// `groupRows` of the rows that the segments count, and as many rows of a value or, of a value that
+/// merges them, fewer (four patches, one merged row).
 struct WindowOrder {
   Value index, segments;
+  int64_t groupRows;
   bool operator==(const WindowOrder &) const = default;
 };
 

@@ -16,6 +16,10 @@
 #define GET_TYPEDEF_CLASSES
 #include "dialects/qvl/IR/QvlTypes.h.inc"
 namespace mlir::qvl {
+/// All sizes are static and positive, and a tensor of them has at most 2^48 elements, so that
+/// arithmetic on sizes (heads times head_dim, bytes) does not overflow.
+bool hasBoundedSizes(llvm::ArrayRef<int64_t> sizes);
+
 /// What a recipe is made of: the name of a tensor of the checkpoint (StringAttr) or another recipe,
 /// and its logical type.
 struct RecipeOperand {
@@ -50,6 +54,19 @@ inline constexpr llvm::StringLiteral kEncodingAttr = "qvl.encoding";
 /// Tokens that cached_attention_splits deals to a split at a time.
 inline constexpr int64_t kSplitTokens = 64;
 
+/// Whether dimensions of these sizes could be equal when the program runs: one is dynamic, or they
+/// are equal already. `merge` of the first make one of the second.
+bool sizesAgree(int64_t first, int64_t second, int64_t merge = 1);
+
+/// Whether rows of `columns` are heads of `headDim` side by side, in groups of so many heads.
+bool areHeads(int64_t columns, llvm::ArrayRef<int64_t> heads, int64_t headDim);
+
+/// Whether all values could have as many rows (dimension 0).
+bool rowsAgree(ValueRange values);
+
+/// A parameter's type: static, of rank 1 or 2, of f32, bf16 or f16, with bounded sizes.
+bool isParameterType(RankedTensorType type);
+
 /// The size of one dimension of `tensor`: an attribute when static, otherwise a new `tensor.dim`.
 OpFoldResult dimensionOf(OpBuilder &builder, Location loc, Value tensor, int64_t dimension);
 
@@ -61,6 +78,10 @@ LogicalResult reifyRows(OpBuilder &builder, Operation *op, Value rows,
 /// The same for a result in which `merge` rows are side by side as one.
 LogicalResult reifyMergedRows(OpBuilder &builder, Operation *op, Value rows, int64_t merge,
                               ReifiedRankedShapedTypeDims &dims);
+
+/// Fails with a diagnostic unless a parameter of this type can be stored so.
+LogicalResult verifyEncoding(llvm::function_ref<InFlightDiagnostic()> emitError,
+                             RankedTensorType type, Attribute encoding);
 
 /// Fails with a diagnostic unless `recipe`, and every recipe that it is made of, fits its result.
 LogicalResult verifyRecipe(llvm::function_ref<InFlightDiagnostic()> emitError,

@@ -39,6 +39,10 @@ LogicalResult AttentionOp::verify() {
   // attention_c3
   if (getMaxRows() && static_cast<int64_t>(*getMaxRows()) <= 0)
     return emitOpError() << "max_rows must be positive";
+  // attention_c4
+  if (!rowsAgree({getQuery(), getResult()}))
+    return emitOpError() << "result " << getResult().getType() << " must have the rows of "
+                         << getQuery().getType();
   return success();
 }
 
@@ -53,6 +57,10 @@ LogicalResult CacheAppendOp::verify() {
   RankedTensorType key = typeOf(getKey());
   if (key.getDimSize(1) != cache.getKvHeads() || key.getDimSize(2) != cache.getHeadDim())
     return emitOpError() << "key " << key << " must have the heads and head_dim of " << cache;
+  // cache_append_c2
+  if (!rowsAgree({getKey(), getSlots()}))
+    return emitOpError() << "slots " << getSlots().getType() << " must be one for each row of "
+                         << key;
   return success();
 }
 
@@ -62,7 +70,7 @@ LogicalResult CacheAppendOp::reifyResultShapes(OpBuilder &builder,
   return success();
 }
 
-/// What both attentions over the cache check: `ID_c1` and `ID_c2` of each.
+/// What both attentions over the cache check: `ID_c1`, `ID_c2` and `ID_c5` of each.
 template <typename Attention> static LogicalResult verifyHeads(Attention op) {
   CacheType cache = op.getCache().getType();
   RankedTensorType query = typeOf(op.getQuery());
@@ -73,6 +81,11 @@ template <typename Attention> static LogicalResult verifyHeads(Attention op) {
   if (query.getDimSize(1) % cache.getKvHeads() != 0)
     return op.emitOpError() << "heads of the query " << query
                             << " must be a multiple of the heads of " << cache;
+  // cached_attention_c5, cached_attention_splits_c5
+  SmallVector<Value> rows(op->getResults());
+  rows.append({op.getQuery(), op.getRowSequence()});
+  if (!rowsAgree(rows))
+    return op.emitOpError() << "results and row_sequence must have the rows of the query " << query;
   return success();
 }
 
@@ -94,9 +107,9 @@ LogicalResult CachedAttentionOp::reifyResultShapes(OpBuilder &builder,
   return reifyAttention(builder, getLoc(), getQuery(), getResult(), dims);
 }
 
-/// True when the type is `[rows, splits, heads, size]` with a static number of splits.
+/// True when the type is `[rows, splits, heads, size]`.
 static bool isOfSplits(RankedTensorType type, int64_t splits, int64_t heads, int64_t size) {
-  return splits > 0 && type.getShape().drop_front() == ArrayRef<int64_t>({splits, heads, size});
+  return type.getShape().drop_front() == ArrayRef<int64_t>({splits, heads, size});
 }
 
 LogicalResult CachedAttentionSplitsOp::verify() {
@@ -138,6 +151,10 @@ LogicalResult MergeSplitsOp::verify() {
   if (result.getDimSize(1) != output.getDimSize(2) * output.getDimSize(3))
     return emitOpError() << "result " << result << " must hold the heads of " << output
                          << " side by side";
+  // merge_splits_c3
+  if (!rowsAgree({getWeights(), getOutput(), getResult()}))
+    return emitOpError() << "weights " << weights << " and result " << result
+                         << " must have the rows of " << output;
   return success();
 }
 

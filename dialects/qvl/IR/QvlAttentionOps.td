@@ -18,6 +18,7 @@ def Qvl_AttentionOp : Qvl_TensorOp<"attention", [AllTypesMatch<["query", "key", 
     * `attention_c1`: the result is `[rows, heads · head_dim]` with the element type of the query.
     * `attention_c2`: `scale` is positive and finite.
     * `attention_c3`: `max_rows`, when given, is positive.
+    * `attention_c4`: the result has the rows of the query.
 
     ```mlir
     %a = qvl.attention %q, %k, %v segments(%s) {scale = 0.111803398874989480 : f64, max_rows = 64 : i64}
@@ -41,6 +42,7 @@ def Qvl_CacheAppendOp : Qvl_Op<"cache_append", [Pure, AllTypesMatch<["cache", "r
     cache that holds them. Slots of one call are distinct; the runtime checks them.
 
     * `cache_append_c1`: heads and head_dim of `key` are those of the cache.
+    * `cache_append_c2`: there is a slot for each row of `key`.
 
     ```mlir
     %c1 = qvl.cache_append %k, %v, %c0 layer(%layer) slots(%slots)
@@ -69,6 +71,7 @@ def Qvl_CachedAttentionOp : Qvl_TensorOp<"cached_attention"> {
     * `cached_attention_c2`: the heads of the query are a multiple of the heads of the cache.
     * `cached_attention_c3`: the result is `[rows, heads · head_dim]` with the element type of the query.
     * `cached_attention_c4`: `scale` is positive and finite.
+    * `cached_attention_c5`: the result and `row_sequence` have the rows of the query.
 
     ```mlir
     %a = qvl.cached_attention %q, %c layer(%layer) sequences(%row_offsets, %row_sequence, %cache_lengths, %block_table)
@@ -99,8 +102,9 @@ def Qvl_CachedAttentionSplitsOp : Qvl_TensorOp<"cached_attention_splits"> {
 
     * `cached_attention_splits_c1`: head_dim of the query is that of the cache.
     * `cached_attention_splits_c2`: the heads of the query are a multiple of the heads of the cache.
-    * `cached_attention_splits_c3`: the results are `[rows, splits, heads, 2]` and `[rows, splits, heads, head_dim]` with one splits > 0.
+    * `cached_attention_splits_c3`: the results are `[rows, splits, heads, 2]` and `[rows, splits, heads, head_dim]` with one number of splits.
     * `cached_attention_splits_c4`: `scale` is positive and finite.
+    * `cached_attention_splits_c5`: the results and `row_sequence` have the rows of the query.
 
     ```mlir
     %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%row_offsets, %row_sequence, %cache_lengths, %block_table)
@@ -129,6 +133,7 @@ def Qvl_MergeSplitsOp : Qvl_TensorOp<"merge_splits"> {
 
     * `merge_splits_c1`: the weights are `[rows, splits, heads, 2]`, with the splits and heads of the output.
     * `merge_splits_c2`: the result is `[rows, heads · head_dim]`.
+    * `merge_splits_c3`: weights, output and result have one number of rows.
 
     ```mlir
     %a = qvl.merge_splits %w, %o : tensor<?x64x6x2xf32>, tensor<?x64x6x32xf32> -> tensor<?x192xbf16>

@@ -27,6 +27,9 @@ def Qvl_Dialect : Dialect {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
 }
 
 // ---------------------------------------------------------------- types
@@ -53,15 +56,21 @@ def Qvl_CacheType : TypeDef<Qvl_Dialect, "Cache"> {
   }];
 }
 
-class Qvl_RowTensor<list<Type> elements, list<int> ranks> : TensorRankOf<elements, ranks>;
+/// Tensors whose sizes from dimension `first` on are static, positive and bounded (hasBoundedSizes).
+class Qvl_Sized<Type type, int first, string what> : ConfinedType<type, [
+    CPred<"::mlir::qvl::hasBoundedSizes(::llvm::cast<::mlir::RankedTensorType>($_self).getShape().drop_front(" # first # "))">],
+  type.summary # " with static, positive " # what>;
+
+/// Rows are the one dynamic dimension; what a row holds is known.
+class Qvl_RowTensor<list<Type> elements, list<int> ranks> : Qvl_Sized<TensorRankOf<elements, ranks>, 1, "sizes of a row">;
 def Qvl_Float : AnyTypeOf<[F32, BF16]>;
 def Qvl_StoredFloat : AnyTypeOf<[F32, BF16, F16]>;
 def Qvl_Rows : Qvl_RowTensor<[F32, BF16], [2]>;             // [rows, columns]
 def Qvl_Heads : Qvl_RowTensor<[F32, BF16], [3]>;            // [rows, heads, head_dim]
 def Qvl_Splits : Qvl_RowTensor<[F32], [4]>;                 // [rows, splits, heads, ...]
 def Qvl_RowsOrHeads : Qvl_RowTensor<[F32, BF16], [2, 3]>;
-def Qvl_Matrix : AnyTypeOf<[2DTensorOf<[F32, BF16, F16]>]>; // weight [N, K]
-def Qvl_Vector : AnyTypeOf<[1DTensorOf<[F32, BF16, F16]>]>; // bias or norm weight [N]
+def Qvl_Matrix : AnyTypeOf<[Qvl_Sized<2DTensorOf<[F32, BF16, F16]>, 0, "sizes">]>; // weight [N, K]
+def Qvl_Vector : AnyTypeOf<[Qvl_Sized<1DTensorOf<[F32, BF16, F16]>, 0, "sizes">]>; // bias or norm weight [N]
 def Qvl_Index : AnyTypeOf<[1DTensorOf<[I32]>]>;             // row numbers, offsets, lengths
 def Qvl_Slots : AnyTypeOf<[1DTensorOf<[I64]>]>;
 def Qvl_Table : Qvl_RowTensor<[F32], [3]>;                  // [rows, angles, 2]: cos, sin
@@ -113,6 +122,7 @@ def Qvl_FlatAttr : AttrDef<Qvl_Dialect, "Flat"> {
   }];
   let parameters = (ins "::mlir::Type":$element);
   let assemblyFormat = "`<` $element `>`";
+  let genVerifyDecl = 1;
 }
 
 // ---------------------------------------------------------------- op classes

@@ -24,6 +24,9 @@ LogicalResult LinearOp::verify() {
   if (getBias() && typeOf(getBias()).getDimSize(0) != weight.getDimSize(0))
     return emitOpError() << "bias " << getBias().getType()
                          << " must have as many elements as the weight " << weight << " has rows";
+  // linear_c4
+  if (!rowsAgree({getInput(), getResult()}))
+    return emitOpError() << "result " << result << " must have the rows of the input " << input;
   return success();
 }
 
@@ -46,10 +49,14 @@ LogicalResult RmsNormOp::verify() {
   if (getMerge() && merge < 2)
     return emitOpError() << "merge must be at least 2, got " << merge;
   // rms_norm_c3
-  if (result.getDimSize(1) != merge * input.getDimSize(1) ||
+  if (!sizesAgree(result.getDimSize(1), input.getDimSize(1), merge) ||
       result.getElementType() != input.getElementType())
     return emitOpError() << "result " << result << " must have " << merge
                          << " times the columns of " << input;
+  // rms_norm_c5
+  if (!sizesAgree(input.getDimSize(0), result.getDimSize(0), merge))
+    return emitOpError() << "input " << input << " must have " << merge << " times the rows of "
+                         << result;
   return success();
 }
 
@@ -96,12 +103,9 @@ LogicalResult SplitHeadsOp::verify() {
   if (headDim <= 0 || llvm::any_of(getHeads(), [](int64_t heads) { return heads <= 0; }))
     return emitOpError() << "heads and head_dim must be positive";
   // split_heads_c2
-  int64_t sum = 0;
-  for (int64_t heads : getHeads())
-    sum += heads;
-  if (input.getDimSize(1) != sum * headDim)
-    return emitOpError() << "input " << input << " must have " << sum << " heads of " << headDim
-                         << " columns";
+  if (!areHeads(input.getDimSize(1), getHeads(), headDim))
+    return emitOpError() << "input " << input << " must have [" << getHeads() << "] heads of "
+                         << headDim << " columns";
   // split_heads_c3
   if (getParts().size() != getHeads().size())
     return emitOpError() << "has " << getParts().size() << " results for " << getHeads().size()
@@ -112,6 +116,9 @@ LogicalResult SplitHeadsOp::verify() {
         type.getElementType() != input.getElementType())
       return emitOpError() << "result " << type << " must be [rows, " << heads << ", " << headDim
                            << "] of " << input.getElementType();
+    // split_heads_c4
+    if (!rowsAgree({getInput(), part}))
+      return emitOpError() << "result " << type << " must have the rows of the input " << input;
   }
   return success();
 }

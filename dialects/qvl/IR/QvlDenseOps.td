@@ -13,6 +13,7 @@ def Qvl_LinearOp : Qvl_TensorOp<"linear"> {
     * `linear_c1`: the weight has as many columns as the input.
     * `linear_c2`: the result has as many columns as the weight has rows.
     * `linear_c3`: the bias has as many elements as the weight has rows.
+    * `linear_c4`: the result has the rows of the input.
 
     ```mlir
     %y = qvl.linear %x, %w bias %b : tensor<?x192xf32>, tensor<320x192xbf16>, tensor<320xbf16> -> tensor<?x320xf32>
@@ -37,6 +38,7 @@ def Qvl_RmsNormOp : Qvl_TensorOp<"rms_norm"> {
     * `rms_norm_c2`: `eps` is positive and finite.
     * `rms_norm_c3`: the result has `merge` times the columns of the input (once without `merge`) and its element type.
     * `rms_norm_c4`: `merge`, when given, is at least 2.
+    * `rms_norm_c5`: the input has `merge` times the rows of the result (once without `merge`).
 
     ```mlir
     %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<?x192xf32>, tensor<192xbf16> -> tensor<?x192xf32>
@@ -139,6 +141,7 @@ def Qvl_SplitHeadsOp : Qvl_TensorOp<"split_heads"> {
     * `split_heads_c1`: every entry of `heads` and `head_dim` is positive.
     * `split_heads_c2`: the columns of the input number `head_dim` times the sum of `heads`.
     * `split_heads_c3`: there is one result per entry of `heads`, of type `[rows, heads[i], head_dim]`.
+    * `split_heads_c4`: results have the rows of the input.
 
     ```mlir
     %q, %k, %v = qvl.split_heads %y {heads = array<i64: 16, 16, 16>, head_dim = 80 : i64}

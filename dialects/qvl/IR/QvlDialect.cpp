@@ -42,6 +42,8 @@ LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, in
     return emitError() << "page of a cache must be a positive multiple of 64, got " << page;
   if (!element.isF32() && !element.isBF16())
     return emitError() << "elements of a cache must be f32 or bf16, got " << element;
+  if (!hasBoundedSizes({layers, 2, kvHeads, headDim, page}))
+    return emitError() << "a page of a cache must have at most 2^48 elements";
   return success();
 }
 
@@ -57,10 +59,51 @@ LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError, in
   if (padK <= 0 || padK % kGroup != 0)
     return emitError() << "pad_k = " << padK
                        << " is not a positive multiple of k_group = " << kGroup;
-  if (interleave < 0 || (interleave > 0 && n % (2 * interleave) != 0))
+  if (!hasBoundedSizes({padN, padK}))
+    return emitError() << "a panel must store at most 2^48 elements";
+  if (interleave < 0 || interleave > n || (interleave > 0 && n % (2 * interleave) != 0))
     return emitError() << "interleave = " << interleave
                        << " gives no whole pairs of blocks in n = " << n << " rows";
   return success();
+}
+
+LogicalResult FlatAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type element) {
+  if (!element.isF32() && !element.isBF16())
+    return emitError() << "elements of a flat vector must be f32 or bf16, got " << element;
+  return success();
+}
+
+bool mlir::qvl::hasBoundedSizes(ArrayRef<int64_t> sizes) {
+  int64_t room = int64_t{1} << 48;
+  return llvm::all_of(sizes, [&](int64_t size) { return size > 0 && (room /= size) > 0; });
+}
+
+bool mlir::qvl::sizesAgree(int64_t first, int64_t second, int64_t merge) {
+  if (ShapedType::isDynamic(first) || ShapedType::isDynamic(second))
+    return true;
+  return first % merge == 0 && first / merge == second;
+}
+
+bool mlir::qvl::areHeads(int64_t columns, ArrayRef<int64_t> heads, int64_t headDim) {
+  bool fit = headDim > 0 && columns % headDim == 0 &&
+             llvm::all_of(heads, [&](int64_t size) { return size > 0 && size <= columns; });
+  return fit && columns / headDim == llvm::sum_of(heads, int64_t{0});
+}
+
+bool mlir::qvl::rowsAgree(ValueRange values) {
+  int64_t known = ShapedType::kDynamic;
+  return llvm::all_of(values, [&](Value value) {
+    int64_t rows = cast<RankedTensorType>(value.getType()).getDimSize(0);
+    bool agrees = sizesAgree(known, rows);
+    known = ShapedType::isDynamic(rows) ? known : rows;
+    return agrees;
+  });
+}
+
+bool mlir::qvl::isParameterType(RankedTensorType type) {
+  Type element = type.getElementType();
+  return (type.getRank() == 1 || type.getRank() == 2) && hasBoundedSizes(type.getShape()) &&
+         (element.isF32() || element.isBF16() || element.isF16());
 }
 
 OpFoldResult mlir::qvl::dimensionOf(OpBuilder &builder, Location loc, Value tensor,

@@ -20,6 +20,12 @@ static bool isEpilogueOperand(Value operand, RankedTensorType result) {
   return type.getDimSize(type.getRank() - 1) == result.getDimSize(1);
 }
 
+/// An op of arith or math that makes one number. Unregistered ops have no dialect.
+static bool isScalarStep(Operation &op) {
+  return isa_and_nonnull<arith::ArithDialect, math::MathDialect>(op.getDialect()) &&
+         op.getNumResults() == 1 && op.getResult(0).getType().isIntOrIndexOrFloat();
+}
+
 int64_t FusedLinearOp::getWeightCount() {
   return typeOf(getWeight()).getDimSize(0) == typeOf(getResult()).getDimSize(1) ? 1 : 2;
 }
@@ -35,19 +41,23 @@ LogicalResult FusedLinearOp::verify() {
   if (rows != columns && rows != 2 * columns)
     return emitOpError() << "weight " << weight << " must have as many rows as the result "
                          << result << " has columns, or twice as many";
-  bool hasRows = false;
-  for (Value operand : getEpilogueOperands()) {
-    // fused_linear_c3
+  // fused_linear_c3
+  for (Value operand : getEpilogueOperands())
     if (!isEpilogueOperand(operand, result))
       return emitOpError() << "operand " << operand.getType()
                            << " must have one element per column of " << result;
-    hasRows |= typeOf(operand).getRank() == 2;
-  }
+  // fused_linear_c8
+  SmallVector<Value> rowValues{getInput(), getResult()};
+  llvm::copy_if(getEpilogueOperands(), std::back_inserter(rowValues),
+                [](Value operand) { return typeOf(operand).getRank() == 2; });
+  if (!rowsAgree(rowValues))
+    return emitOpError() << "result " << result << " and operands of rank 2 must have the rows of "
+                         << input;
   // fused_linear_c5
   if (!isMap(getLoadIndex(), getLoadGroup()) || !isMap(getStoreIndex(), getStoreGroup()))
     return emitOpError() << "a row map needs an index and a positive group";
   // fused_linear_c6
-  if (hasRows && getStoreIndex())
+  if (rowValues.size() > 2 && getStoreIndex())
     return emitOpError() << "operands of rank 2 and a store map exclude each other";
   return success();
 }
@@ -63,9 +73,9 @@ LogicalResult FusedLinearOp::verifyRegions() {
   if (body.empty() || !isa<YieldOp>(body.back()))
     return emitOpError() << "the epilogue must end with qvl.yield";
   for (Operation &op : body.without_terminator())
-    if (!isa<arith::ArithDialect, math::MathDialect>(op.getDialect()))
+    if (!isScalarStep(op))
       return emitOpError() << "the epilogue holds '" << op.getName()
-                           << "', which is not of arith or math";
+                           << "', which is not of arith or math on scalars";
   return success();
 }
 
@@ -79,8 +89,7 @@ LogicalResult RopeQkOp::verify() {
   auto headDim = static_cast<int64_t>(getHeadDim());
   // rope_qk_c1
   ArrayRef<int64_t> heads = getHeads();
-  if (heads.size() != 3 || llvm::any_of(heads, [](int64_t count) { return count <= 0; }) ||
-      headDim <= 0 || input.getDimSize(1) != (heads[0] + heads[1] + heads[2]) * headDim)
+  if (heads.size() != 3 || !areHeads(input.getDimSize(1), heads, headDim))
     return emitOpError() << "input " << input << " must hold three groups of heads of " << headDim
                          << " columns";
   // rope_qk_c2
@@ -95,6 +104,9 @@ LogicalResult RopeQkOp::verify() {
       return emitOpError() << "result " << type << " must be [rows, " << count << ", " << headDim
                            << "] of " << input.getElementType();
   }
+  // rope_qk_c4
+  if (!rowsAgree({getInput(), getTable(), getQuery(), getKey(), getValue()}))
+    return emitOpError() << "table and results must have the rows of the input " << input;
   return success();
 }
 
@@ -107,7 +119,8 @@ LogicalResult RopeAppendOp::verify() {
   RankedTensorType input = typeOf(getInput()), query = typeOf(getQuery());
   auto heads = static_cast<int64_t>(getQHeads());
   // rope_append_c1
-  if (heads <= 0 || input.getDimSize(1) != (heads + 2 * cache.getKvHeads()) * cache.getHeadDim())
+  if (!areHeads(input.getDimSize(1), {heads, cache.getKvHeads(), cache.getKvHeads()},
+                cache.getHeadDim()))
     return emitOpError() << "input " << input << " must hold " << heads
                          << " query heads and the heads of " << cache;
   // rope_append_c2
@@ -119,6 +132,9 @@ LogicalResult RopeAppendOp::verify() {
       query.getElementType() != input.getElementType())
     return emitOpError() << "query " << query << " must be [rows, " << heads << ", "
                          << cache.getHeadDim() << "] of " << input.getElementType();
+  // rope_append_c4
+  if (!rowsAgree({getInput(), getTable(), getSlots(), getQuery()}))
+    return emitOpError() << "table, slots and query must have the rows of the input " << input;
   return success();
 }
 

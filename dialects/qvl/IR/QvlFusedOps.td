@@ -24,7 +24,8 @@ def Qvl_FusedLinearOp : Qvl_TensorOp<"fused_linear", [AttrSizedOperandSegments, 
     * `fused_linear_c4`: the region takes one f32 per weight and per operand.
     * `fused_linear_c5`: a group is given with its index and is positive.
     * `fused_linear_c6`: operands of rank 2 and a store map exclude each other.
-    * `fused_linear_c7`: the region yields one f32, from ops of `arith` and `math` only.
+    * `fused_linear_c7`: the region yields one f32, from ops of `arith` and `math` on scalars only.
+    * `fused_linear_c8`: the result and operands of rank 2 have the rows of the input.
 
     ```mlir
     %y = qvl.fused_linear %x, (%w) with(%b, %r)
@@ -75,6 +76,7 @@ def Qvl_RopeQkOp : Qvl_TensorOp<"rope_qk"> {
     * `rope_qk_c1`: the columns of the input number `head_dim` times the sum of the three entries of `heads`.
     * `rope_qk_c2`: `head_dim` is twice the number of angles of the table.
     * `rope_qk_c3`: result `i` is `[rows, heads[i], head_dim]` with the element type of the input.
+    * `rope_qk_c4`: the table and the results have the rows of the input.
 
     ```mlir
     %q, %k, %v = qvl.rope_qk %y, %t {heads = array<i64: 4, 4, 4>, head_dim = 32 : i64}
@@ -99,6 +101,7 @@ def Qvl_RopeAppendOp : Qvl_Op<"rope_append", [Pure, AllTypesMatch<["cache", "new
     * `rope_append_c1`: the columns of the input are those of `q_heads` query heads and of the key and value heads of the cache.
     * `rope_append_c2`: the head_dim of the cache is twice the number of angles of the table.
     * `rope_append_c3`: the query is `[rows, q_heads, head_dim]` with the element type of the input.
+    * `rope_append_c4`: the table, the slots and the query have the rows of the input.
 
     ```mlir
     %q, %c1 = qvl.rope_append %y, %t, %c0 layer(%layer) slots(%slots) {q_heads = 6 : i64}

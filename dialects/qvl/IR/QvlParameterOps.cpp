@@ -5,33 +5,37 @@
 using namespace mlir;
 using namespace mlir::qvl;
 
-LogicalResult ParameterOp::verify() {
-  RankedTensorType type = getTensorType();
-  // parameter_c1
-  if (!type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 2)
-    return emitOpError() << "type must be static and of rank 1 or 2, got " << type;
-  // parameter_c4
-  if (getSource() && getRecipe())
-    return emitOpError() << "has a source and a recipe";
-  if (getRecipe() && failed(verifyRecipe([&] { return emitOpError(); }, *getRecipe(), type)))
-    return failure();
-  std::optional<Attribute> encoding = getEncoding();
-  if (!encoding)
-    return success();
+LogicalResult mlir::qvl::verifyEncoding(function_ref<InFlightDiagnostic()> emitError,
+                                        RankedTensorType type, Attribute encoding) {
   // parameter_c2
-  auto panel = dyn_cast<PanelAttr>(*encoding);
-  if (type.getRank() == 2 ? !panel : !isa<FlatAttr>(*encoding))
-    return emitOpError() << "encoding of a rank-" << type.getRank() << " parameter must be "
-                         << (type.getRank() == 2 ? "#qvl.panel" : "#qvl.flat") << ", got "
-                         << *encoding;
+  auto panel = dyn_cast<PanelAttr>(encoding);
+  if (type.getRank() == 2 ? !panel : !isa<FlatAttr>(encoding))
+    return emitError() << "encoding of a rank-" << type.getRank() << " parameter must be "
+                       << (type.getRank() == 2 ? "#qvl.panel" : "#qvl.flat") << ", got "
+                       << encoding;
   // parameter_c3
   if (panel && (panel.getPadN() < type.getDimSize(0) || panel.getPadK() < type.getDimSize(1)))
-    return emitOpError() << "padded sizes " << panel.getPadN() << "x" << panel.getPadK()
-                         << " are below the logical ones of " << type;
+    return emitError() << "padded sizes " << panel.getPadN() << "x" << panel.getPadK()
+                       << " are below the logical ones of " << type;
   // parameter_c6
   if (panel && panel.getInterleave() > 0 && type.getDimSize(0) % 2 != 0)
-    return emitOpError() << "interleaved panels need an even number of rows, got " << type;
+    return emitError() << "interleaved panels need an even number of rows, got " << type;
   return success();
+}
+
+LogicalResult ParameterOp::verify() {
+  RankedTensorType type = getTensorType();
+  auto emitError = [&] { return emitOpError(); };
+  // parameter_c1
+  if (!isParameterType(type))
+    return emitError() << "type must be static, of rank 1 or 2 and of f32, bf16 or f16, got "
+                       << type;
+  // parameter_c4
+  if (getSource() && getRecipe())
+    return emitError() << "has a source and a recipe";
+  if (getRecipe() && failed(verifyRecipe(emitError, *getRecipe(), type)))
+    return failure();
+  return getEncoding() ? verifyEncoding(emitError, type, *getEncoding()) : success();
 }
 
 RecipeOperand ParameterOp::getOrigin() {

@@ -17,11 +17,9 @@ LogicalResult RopeTableOp::verify() {
       llvm::any_of(sections, [](int64_t size) { return size <= 0; }))
     return emitOpError() << "needs one positive section for each axis of " << positions;
   // rope_table_c2
-  int64_t angles = 0;
-  for (int64_t size : sections)
-    angles += size;
-  if (result.getDimSize(1) != angles || result.getDimSize(2) != 2)
-    return emitOpError() << "result " << result << " must be [rows, " << angles << ", 2]";
+  if (!areHeads(result.getDimSize(1), sections, 1) || result.getDimSize(2) != 2)
+    return emitOpError() << "result " << result << " must be [rows, sum of [" << sections
+                         << "], 2]";
   // rope_table_c3
   double theta = getTheta().convertToDouble();
   if (!(theta > 0) || !std::isfinite(theta))
@@ -31,6 +29,10 @@ LogicalResult RopeTableOp::verify() {
   if ((getRowIndex() != nullptr) != group.has_value() ||
       (group && static_cast<int64_t>(*group) <= 0))
     return emitOpError() << "a row map needs an index and a positive group";
+  // rope_table_c5
+  if (!sizesAgree(positions.getDimSize(1), result.getDimSize(0)))
+    return emitOpError() << "result " << result << " must have a row for each column of "
+                         << positions;
   return success();
 }
 
@@ -47,6 +49,10 @@ LogicalResult RotateOp::verify() {
   if (typeOf(getInput()).getDimSize(2) != 2 * typeOf(getTable()).getDimSize(1))
     return emitOpError() << "head_dim of " << getInput().getType()
                          << " must be twice the angles of the table " << getTable().getType();
+  // rotate_c2
+  if (!rowsAgree({getInput(), getTable()}))
+    return emitOpError() << "table " << getTable().getType() << " must have the rows of "
+                         << getInput().getType();
   return success();
 }
 

@@ -23,6 +23,7 @@ def Qvl_RopeTableOp : Qvl_TensorOp<"rope_table"> {
     * `rope_table_c2`: the result is `[rows, sum of sections, 2]`.
     * `rope_table_c3`: `theta` is positive and finite.
     * `rope_table_c4`: a group is given with its index and is positive.
+    * `rope_table_c5`: the result has a row for each column of the positions.
 
     ```mlir
     %t = qvl.rope_table %positions {theta = 1.0e6 : f64, sections = array<i64: 16, 24, 24>,
@@ -52,6 +53,7 @@ def Qvl_RotateOp : Qvl_TensorOp<"rotate", [AllTypesMatch<["input", "result"]>]> 
     `result[d+n] = x[d+n]·cos[d] + x[d]·sin[d]`.
 
     * `rotate_c1`: `head_dim` is twice the number of angles of the table.
+    * `rotate_c2`: the table has the rows of the input.
 
     ```mlir
     %y = qvl.rotate %x, %t : tensor<?x16x128xf32>, tensor<?x64x2xf32>

@@ -22,8 +22,10 @@ static bool isOperand(Attribute operand) {
 static LogicalResult verifyOperand(EmitError emitError, Attribute operand, RankedTensorType type) {
   if (!isOperand(operand))
     return emitError() << "a recipe is made of names of tensors and of recipes, got " << operand;
-  if (!type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 2)
-    return emitError() << "an operand of a recipe must be static and of rank 1 or 2, got " << type;
+  if (!isParameterType(type))
+    return emitError()
+           << "an operand of a recipe must be static, of rank 1 or 2 and of f32, bf16 or f16, got "
+           << type;
   return success();
 }
 

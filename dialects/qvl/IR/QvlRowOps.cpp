@@ -7,16 +7,10 @@ using namespace mlir::qvl;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-/// True when `result` could have as many rows as `rows`.
-static bool rowsAgree(Value result, Value rows) {
-  int64_t a = typeOf(result).getDimSize(0), b = typeOf(rows).getDimSize(0);
-  return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
-}
-
 LogicalResult EmbedOp::verify() {
   // embed_c1
   if (typeOf(getResult()).getDimSize(1) != typeOf(getTable()).getDimSize(1) ||
-      !rowsAgree(getResult(), getIds()))
+      !rowsAgree({getResult(), getIds()}))
     return emitOpError() << "result " << getResult().getType()
                          << " must have the columns of the table " << getTable().getType()
                          << " and the rows of the ids";
@@ -31,7 +25,7 @@ LogicalResult GatherRowsOp::verify() {
   // gather_rows_c1
   RankedTensorType input = typeOf(getInput()), result = typeOf(getResult());
   if (result.getDimSize(1) != input.getDimSize(1) ||
-      result.getElementType() != input.getElementType() || !rowsAgree(getResult(), getRows()))
+      result.getElementType() != input.getElementType() || !rowsAgree({getResult(), getRows()}))
     return emitOpError() << "result " << result << " must have the columns and elements of "
                          << input << " and the rows of the index";
   return success();
@@ -48,6 +42,10 @@ LogicalResult MergeFeaturesOp::verify() {
   if (features.getDimSize(1) != embeddings.getDimSize(1))
     return emitOpError() << "features " << features << " must have the columns of the embeddings "
                          << embeddings;
+  // merge_features_c2
+  if (!rowsAgree({getEmbeddings(), getFeatureRows()}))
+    return emitOpError() << "feature rows " << getFeatureRows().getType()
+                         << " must be one for each row of the embeddings " << embeddings;
   return success();
 }
 
@@ -60,6 +58,9 @@ LogicalResult RegroupOp::verify() {
   // regroup_c1
   if (static_cast<int64_t>(getGroup()) <= 0)
     return emitOpError() << "group must be positive, got " << static_cast<int64_t>(getGroup());
+  // regroup_c2
+  if (getMerged() && static_cast<int64_t>(*getMerged()) < 2)
+    return emitOpError() << "merged must be at least 2, got " << getSegmentRows();
   return success();
 }
 
@@ -74,10 +75,14 @@ LogicalResult MergeRowsOp::verify() {
     return emitOpError() << "rows must be positive, got " << rows;
   // merge_rows_c2
   RankedTensorType input = typeOf(getInput()), result = typeOf(getResult());
-  if (result.getDimSize(1) != rows * input.getDimSize(1) ||
+  if (!sizesAgree(result.getDimSize(1), input.getDimSize(1), rows) ||
       result.getElementType() != input.getElementType())
     return emitOpError() << "result " << result << " must have " << rows << " times the columns of "
                          << input;
+  // merge_rows_c3
+  if (!sizesAgree(input.getDimSize(0), result.getDimSize(0), rows))
+    return emitOpError() << "input " << input << " must have " << rows << " times the rows of "
+                         << result;
   return success();
 }
 

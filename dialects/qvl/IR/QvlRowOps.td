@@ -45,6 +45,7 @@ def Qvl_MergeFeaturesOp : Qvl_TensorOp<"merge_features", [AllTypesMatch<["embedd
     Features of another element type are converted to that of the embeddings.
 
     * `merge_features_c1`: `features` has the columns of `embeddings`.
+    * `merge_features_c2`: there is one of `feature_rows` for each row of `embeddings`.
 
     ```mlir
     %y = qvl.merge_features %x, %features, %rows : tensor<?x192xf32>, tensor<?x192xf32>, tensor<?xi32>
@@ -63,19 +64,27 @@ def Qvl_RegroupOp : Qvl_TensorOp<"regroup", [AllTypesMatch<["input", "result"]>]
   let description = [{
     Moves groups of `group` consecutive rows: `result[i·group + j] = input[index[i]·group + j]`, or with `inverse`
     `result[index[i]·group + j] = input[i·group + j]`. The index is a permutation; `preserving(%segments)` states in addition that it
-    keeps every row inside its segment. The planner produces such indices and the runtime checks both once per request.
+    keeps every row inside its segment. The planner produces such indices and the runtime checks both once per request. With `merged = n`,
+    segments are counted in finer rows: a row of the input stands for `n` of them, as `qvl.merge_rows` makes it.
 
     * `regroup_c1`: `group` is positive.
+    * `regroup_c2`: `merged`, when given, is at least 2.
 
     ```mlir
     %y = qvl.regroup %x, %window preserving(%frames) {group = 4 : i64} : tensor<?x16x80xf32>, tensor<?xi32>, tensor<?xi32>
     %z = qvl.regroup %y, %window preserving(%frames) {group = 4 : i64, inverse} : tensor<?x16x80xf32>, tensor<?xi32>, tensor<?xi32>
+    %f = qvl.regroup %m, %window preserving(%frames) {group = 1 : i64, inverse, merged = 4 : i64} : tensor<?x512xf32>, tensor<?xi32>, tensor<?xi32>
     ```
   }];
-  let arguments = (ins Qvl_RowsOrHeads:$input, Qvl_Index:$index, Qvl_Index:$segments, I64Attr:$group, UnitAttr:$inverse);
+  let arguments = (ins Qvl_RowsOrHeads:$input, Qvl_Index:$index, Qvl_Index:$segments, I64Attr:$group, UnitAttr:$inverse,
+                       OptionalAttr<I64Attr>:$merged);
   let results = (outs Qvl_RowsOrHeads:$result);
   let assemblyFormat = [{
     $input `,` $index `preserving` `(` $segments `)` attr-dict `:` type($input) `,` type($index) `,` type($segments)
+  }];
+  let extraClassDeclaration = [{
+    /// Rows of the segments that a row of the input stands for.
+    int64_t getSegmentRows() { return getMerged().value_or(1); }
   }];
   let hasVerifier = 1;
 }
@@ -87,6 +96,7 @@ def Qvl_MergeRowsOp : Qvl_TensorOp<"merge_rows"> {
 
     * `merge_rows_c1`: `rows` is positive.
     * `merge_rows_c2`: the result has `rows` times the columns of the input and its element type.
+    * `merge_rows_c3`: the input has `rows` times the rows of the result.
 
     ```mlir
     %y = qvl.merge_rows %x {rows = 4 : i64} : tensor<?x128xf32> -> tensor<?x512xf32>

@@ -15,9 +15,6 @@ static int64_t columnsOf(Value value) {
 /// The rules of the operands that both ops have: argmax_c2, sample_c1.
 template <typename Op> static LogicalResult verifySettings(Op op) {
   int64_t columns = columnsOf(op.getLogits());
-  if (ShapedType::isDynamic(columns) || columns <= 0)
-    return op.emitOpError() << "needs logits with a static number of columns, got "
-                            << op.getLogits().getType();
   if (columnsOf(op.getSeen()) != qvlfmt::seenWords(columns))
     return op.emitOpError() << "seen " << op.getSeen().getType() << " must have "
                             << qvlfmt::seenWords(columns) << " words for " << columns << " columns";
@@ -40,6 +37,9 @@ LogicalResult ArgmaxOp::verify() {
   if (columnsOf(getValues()) != blocks || columnsOf(getIds()) != blocks)
     return emitOpError() << "results " << getValues().getType() << " and " << getIds().getType()
                          << " must have " << blocks << " columns, one a block";
+  // argmax_c4
+  if (!rowsAgree({getLogits(), getSeen(), getSettings(), getValues(), getIds()}))
+    return emitOpError() << "operands and results must have the rows of " << getLogits().getType();
   return success();
 }
 
@@ -60,6 +60,11 @@ LogicalResult SampleOp::verify() {
   if (columnsOf(getLogits()) > most)
     return emitOpError() << "logits have " << columnsOf(getLogits()) << " columns, more than "
                          << most;
+  // sample_c4
+  SmallVector<Value> rows((*this)->getOperands());
+  rows.push_back(getResult());
+  if (!rowsAgree(rows))
+    return emitOpError() << "operands and result must have the rows of " << getLogits().getType();
   return success();
 }
 

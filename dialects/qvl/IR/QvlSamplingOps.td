@@ -18,6 +18,7 @@ def Qvl_ArgmaxOp : Qvl_TensorOp<"argmax"> {
     * `argmax_c1`: `columns` is a positive multiple of 32.
     * `argmax_c2`: `seen` has a bit for each column of the logits, and `settings` has 5 columns.
     * `argmax_c3`: the results have a column for each block of columns.
+    * `argmax_c4`: operands and results have one number of rows.
 
     ```mlir
     %values, %ids = qvl.argmax %logits seen(%seen) settings(%settings) {columns = 4096 : i64}
@@ -53,6 +54,7 @@ def Qvl_SampleOp : Qvl_TensorOp<"sample"> {
     * `sample_c1`: `seen` has a bit for each column of the logits, and `settings` has 5 columns.
     * `sample_c2`: `values` and `best` have equal sizes.
     * `sample_c3`: the logits have at most 2^24 columns, whose numbers f32 can hold.
+    * `sample_c4`: operands and result have one number of rows.
 
     ```mlir
     %id = qvl.sample %logits seen(%seen) settings(%settings) draws(%draws) best(%values, %ids)

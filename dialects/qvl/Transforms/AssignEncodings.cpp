@@ -40,11 +40,13 @@ static bool isReadAsTwo(LoadOp load) {
   });
 }
 
-/// The parameters that hold two weights: each of their loads says so.
+/// The parameters that hold two weights: each of their loads that has readers says so.
 static llvm::StringSet<> findPairs(ModuleOp module) {
   llvm::StringSet<> pairs, others;
-  module.walk(
-      [&](LoadOp load) { (isReadAsTwo(load) ? pairs : others).insert(load.getParameter()); });
+  module.walk([&](LoadOp load) {
+    if (!load->use_empty())
+      (isReadAsTwo(load) ? pairs : others).insert(load.getParameter());
+  });
   for (StringRef name : others.keys())
     pairs.erase(name);
   return pairs;

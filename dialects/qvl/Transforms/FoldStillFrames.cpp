@@ -2,6 +2,7 @@
 
 #include "dialects/qvl/Fusion/FusionReport.h"
 #include "dialects/qvl/Fusion/JoinedParameters.h"
+#include "dialects/qvl/IR/EntryPrograms.h"
 #include "dialects/qvl/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -13,6 +14,8 @@ namespace mlir::qvl {
 #define GEN_PASS_DEF_FOLDSTILLFRAMESPASS
 #include "dialects/qvl/Transforms/Passes.h.inc"
 } // namespace mlir::qvl
+
+static constexpr StringLiteral kStillSuffix = "_still";
 
 namespace {
 
@@ -80,6 +83,16 @@ static Value foldWeight(Value weight, const PatchRows &rows, OpBuilder &builder,
   return LoadOp::create(builder, weight.getLoc(), type, FlatSymbolRefAttr::get(symbol));
 }
 
+/// Names the programs of the copy: those of the function, each NAME_still.
+static void renamePrograms(func::FuncOp still) {
+  if (!still->hasAttr(kProgramsAttr))
+    return;
+  auto names = llvm::map_to_vector(programNames(still),
+                                   [](StringRef name) { return (name + kStillSuffix).str(); });
+  SmallVector<StringRef> texts(names.begin(), names.end());
+  still->setAttr(kProgramsAttr, Builder(still.getContext()).getStrArrayAttr(texts));
+}
+
 /// Lets a copy of the function take still rows.
 static void foldEntry(func::FuncOp still, const PatchRows &rows, Parameters &parameters) {
   BlockArgument argument = still.getArgument(rows.argument);
@@ -112,14 +125,15 @@ static LogicalResult checkLegality(func::FuncOp function, const PatchRows &rows,
 /// @f(rows) → the same, and @f_still(rows of one frame)
 static void addStillEntry(func::FuncOp function, Parameters &parameters, FusionReport &report) {
   std::optional<PatchRows> rows = findPatchRows(function);
-  std::string name = (function.getSymName() + "_still").str();
-  if (!rows ||
+  std::string name = (function.getSymName() + kStillSuffix).str();
+  if (!rows || function.isDeclaration() ||
       SymbolTable::lookupNearestSymbolFrom(function, StringAttr::get(function.getContext(), name)))
     return;
   if (failed(checkLegality(function, *rows, parameters, report)))
     return;
   func::FuncOp still = function.clone();
   still.setSymName(name);
+  renamePrograms(still);
   function->getBlock()->getOperations().insertAfter(function->getIterator(), still);
   foldEntry(still, *rows, parameters);
   report.passed(function.getLoc(), "the entry '" + name + "' reads " + Twine(rows->stillColumns()) +

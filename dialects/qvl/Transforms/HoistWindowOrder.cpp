@@ -46,6 +46,7 @@ private:
   LogicalResult propagate(RegroupOp regroup);
   LogicalResult assign(Value value, int64_t group);
   LogicalResult visit(Operation *op);
+  bool keepsGroups(Operation *op, int64_t group);
   void countFor(OpOperand &operand);
 
   /// The value that holds the same rows when the traced permutations are gone.
@@ -110,6 +111,14 @@ LogicalResult OrderAssignment::assign(Value value, int64_t group) {
   return success(at->second == group);
 }
 
+/// Whether groups of `group` rows of the operands are those of the order and stay whole, and an
+/// attention that changes its order has the rows that its segments count.
+bool OrderAssignment::keepsGroups(Operation *op, int64_t group) {
+  bool changes = tracedOrders.lookup(rowOperands(op).front()) == 0;
+  return order.groupRows % group == 0 && mergesInsideGroups(op, group) &&
+         (!isa<AttentionOp>(op) || !changes || group == order.groupRows);
+}
+
 /// Brings the values beside an op that keeps orders into window order, when one of them is.
 LogicalResult OrderAssignment::visit(Operation *op) {
   if (auto regroup = dyn_cast<RegroupOp>(op); isTraced(regroup)) {
@@ -124,7 +133,7 @@ LogicalResult OrderAssignment::visit(Operation *op) {
     group = std::max(group, orders.lookup(operand));
   for (Value result : op->getResults())
     group = std::max(group, orders.lookup(result) * rowsPerResultRow(op));
-  if (group == 0 || !mergesInsideGroups(op, group))
+  if (group == 0 || !keepsGroups(op, group))
     return success();
   moved.insert(op);
   return success(
@@ -174,10 +183,11 @@ Value OrderAssignment::permuted(Value value, bool inverse) {
     return result;
   OpBuilder builder(value.getContext());
   builder.setInsertionPointAfterValue(value);
-  auto group = builder.getI64IntegerAttr(orders.lookup(value));
-  UnitAttr undo = inverse ? builder.getUnitAttr() : UnitAttr();
+  int64_t group = orders.lookup(value), merged = order.groupRows / group;
   return result = RegroupOp::create(builder, value.getLoc(), value.getType(), value, order.index,
-                                    order.segments, group, undo);
+                                    order.segments, builder.getI64IntegerAttr(group),
+                                    inverse ? builder.getUnitAttr() : UnitAttr(),
+                                    merged > 1 ? builder.getI64IntegerAttr(merged) : IntegerAttr());
 }
 
 /// Points every reader at rows in the order that it takes, and drops the traced permutations.

@@ -13,8 +13,10 @@ def HoistWindowOrderPass : Pass<"qvl-hoist-window-order", "::mlir::ModuleOp"> {
 
     * a permutation is cancelled by its inverse (`regroup` of one index, one size of groups);
     * a row-wise op (linear, rms_norm, silu, gelu, cast, split_heads, add, mul, rotate) keeps the order of its row operands, which agree;
-    * `merge_rows {rows = r}` keeps an order of groups that `r` divides, and the merged rows are moved by groups of `group / r`;
-    * `attention segments(%s)` keeps an order that preserves `%s`, so attention inside whole frames runs in window order too.
+    * `merge_rows {rows = r}` keeps an order of groups that `r` divides, and the merged rows are moved by groups of `group / r`, each of
+      them `merged = r` rows of the segments;
+    * `attention segments(%s)` keeps an order that preserves `%s`, counted in the same rows, so attention inside whole frames runs in window
+      order too.
 
     Every other op reads and writes rows in the order that it was traced with. The rewrite is made only when it leaves fewer permutations;
     an op that stays in raster order inside the function gives a missed remark.
@@ -28,7 +30,7 @@ def HoistWindowOrderPass : Pass<"qvl-hoist-window-order", "::mlir::ModuleOp"> {
     // after: once
     %p = qvl.regroup %pixels, %window preserving(%frames) {group = 4}
     …  // all blocks and the merger in window order
-    %f = qvl.regroup %merged, %window preserving(%frames) {group = 1, inverse}
+    %f = qvl.regroup %merged, %window preserving(%frames) {group = 1, inverse, merged = 4}
     ```
   }];
   let statistics = [

@@ -32,6 +32,8 @@ static bool hasResult(func::FuncOp function, StringRef name) {
 
 /// The result "logits", f32 [?, V]; null when there is none.
 static Value findLogits(func::FuncOp function) {
+  if (!function.getBody().hasOneBlock())
+    return nullptr;
   for (unsigned i = 0; i < function.getNumResults(); ++i) {
     auto type = dyn_cast<RankedTensorType>(function.getResultTypes()[i]);
     if (resultName(function, i) == "logits" && type && type.getRank() == 2 &&

@@ -21,6 +21,13 @@ LogicalResult DimOp::verify() {
   return success();
 }
 
+LogicalResult ConstantOp::verify() {
+  // constant_c1
+  if (auto value = static_cast<int64_t>(getValue()); value < 0)
+    return emitOpError() << "a size must not be negative, got " << value;
+  return success();
+}
+
 OpFoldResult ConstantOp::fold(FoldAdaptor) {
   return IntegerAttr::get(IndexType::get(getContext()), static_cast<int64_t>(getValue()));
 }

@@ -23,6 +23,8 @@ def Qvlx_DimOp : Qvlx_Op<"dim", [Pure]> {
 def Qvlx_ConstantOp : Qvlx_Op<"constant", [Pure, ConstantLike]> {
   let summary = "A fixed size";
   let description = [{
+    * `constant_c1`: the size is not negative.
+
     ```mlir
     %c = qvlx.constant 64
     ```
@@ -30,6 +32,7 @@ def Qvlx_ConstantOp : Qvlx_Op<"constant", [Pure, ConstantLike]> {
   let arguments = (ins I64Attr:$value);
   let results = (outs Index:$size);
   let assemblyFormat = "$value attr-dict";
+  let hasVerifier = 1;
   let hasFolder = 1;
 }
 

@@ -43,7 +43,8 @@ def OutlineKernelsPass : Pass<"qvl-outline-kernels", "::mlir::ModuleOp"> {
     `qvlx.kernel`. Kernels are keyed by the op with its static sizes, element types, attributes and weight encodings, so equal layers share
     them. Ops that only change the shape of the same memory (`merge_rows`, `split_heads` with one part) become views. Sizes of transient
     buffers come from `ReifyRankedShapedTypeOpInterface` and end as arithmetic on sizes of program arguments. Parameters
-    become `qvlx.data`; they need encodings.
+    become `qvlx.data`; they need encodings. A cache is one buffer that appends change in place, so every op has to take the cache that the
+    last append gave.
 
     Grids and scratch memory are those of the option `target`. For `cuda` the program `decode` is made on its own: its projections and its
     attention over the cache are launched on few rows, so their kernels carry `qvl.few_rows` and are keyed by it. Other kernels are shared.

@@ -75,10 +75,7 @@ void AttentionEmitter::emit() {
       Value segmentRowEnd = minimum(b, behind, rowEnd);
       Value hasRows =
           arith::CmpIOp::create(b, arith::CmpIPredicate::slt, segmentRowBegin, segmentRowEnd);
-      auto branch = scf::IfOp::create(b, hasRows, /*withElseRegion=*/false);
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(branch.thenBlock());
-      emitSegment(head, begin, behind, segmentRowBegin, segmentRowEnd);
+      ifTrue(b, hasRows, [&] { emitSegment(head, begin, behind, segmentRowBegin, segmentRowEnd); });
     });
   });
   frame.replaceKernel();
@@ -87,25 +84,9 @@ void AttentionEmitter::emit() {
 /// The number of segments that begin at or before `row`, by bisection.
 Value AttentionEmitter::segmentsUpTo(Value row) {
   Value low = constantIndex(b, 0), high = difference(b, segmentEnds, constantIndex(b, 1));
-  SmallVector<Type> types(2, b.getIndexType());
-  auto loop = scf::WhileOp::create(
-      b, types, ValueRange{low, high},
-      [](OpBuilder &builder, Location loc, ValueRange bounds) {
-        Value open =
-            arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, bounds[0], bounds[1]);
-        scf::ConditionOp::create(builder, loc, open, bounds);
-      },
-      [&](OpBuilder &builder, Location loc, ValueRange bounds) {
-        OpBuilder::InsertionGuard guard(b);
-        b.restoreInsertionPoint(builder.saveInsertionPoint());
-        Value middle = quotient(b, sum(b, bounds[0], bounds[1]), 2);
-        Value behind = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, boundary(middle), row);
-        Value newLow = arith::SelectOp::create(b, behind, bounds[0], sum(b, middle, 1));
-        Value newHigh = arith::SelectOp::create(b, behind, middle, bounds[1]);
-        scf::YieldOp::create(b, ValueRange{newLow, newHigh});
-        builder.restoreInsertionPoint(b.saveInsertionPoint());
-      });
-  return loop.getResult(0);
+  return bisect(b, low, high, [&](Value segment) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, boundary(segment), row);
+  });
 }
 
 /// Rows [rowBegin, rowEnd) of the segment [first, end). The rows are padded to whole register

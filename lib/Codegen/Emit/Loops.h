@@ -1,4 +1,4 @@
-// Counted loops and branches with their body as a callback.
+// Counted loops, bisection and branches with their body as a callback.
 #pragma once
 
 #include "IndexArithmetic.h"
@@ -28,6 +28,29 @@ inline SmallVector<Value> forLoop(ImplicitLocOpBuilder &b, Value begin, Value en
   body(loop.getInductionVar(), carried);
   scf::YieldOp::create(b, carried);
   return {loop.getResults().begin(), loop.getResults().end()};
+}
+
+/// The least number of `low .. high - 1` that is `behind`, as all after it are; `high` when none
+/// is.
+inline Value bisect(ImplicitLocOpBuilder &b, Value low, Value high,
+                    llvm::function_ref<Value(Value)> behind) {
+  auto goesOn = [](OpBuilder &builder, Location loc, ValueRange bounds) {
+    Value open =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, bounds[0], bounds[1]);
+    scf::ConditionOp::create(builder, loc, open, bounds);
+  };
+  auto halve = [&](OpBuilder &builder, Location, ValueRange bounds) {
+    OpBuilder::InsertionGuard guard(b);
+    b.restoreInsertionPoint(builder.saveInsertionPoint());
+    Value middle = quotient(b, sum(b, bounds[0], bounds[1]), 2);
+    Value isBehind = behind(middle);
+    Value newLow = arith::SelectOp::create(b, isBehind, bounds[0], sum(b, middle, 1));
+    Value newHigh = arith::SelectOp::create(b, isBehind, middle, bounds[1]);
+    scf::YieldOp::create(b, ValueRange{newLow, newHigh});
+    builder.restoreInsertionPoint(b.saveInsertionPoint());
+  };
+  SmallVector<Type> types(2, b.getIndexType());
+  return scf::WhileOp::create(b, types, ValueRange{low, high}, goesOn, halve).getResult(0);
 }
 
 /// `if (condition) body()`.

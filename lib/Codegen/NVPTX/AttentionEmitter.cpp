@@ -74,25 +74,9 @@ void BlockAttentionEmitter::emit() {
 /// behind the last segment meet an empty one.
 BlockAttentionEmitter::KeyRange BlockAttentionEmitter::segmentOf(Value row) {
   Value one = constantIndex(b, 1), last = difference(b, frame.size(op.getSegments(), 0), one);
-  SmallVector<Type> types(2, b.getIndexType());
-  auto loop = scf::WhileOp::create(
-      b, types, ValueRange{one, last},
-      [](OpBuilder &builder, Location loc, ValueRange bounds) {
-        Value open =
-            arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, bounds[0], bounds[1]);
-        scf::ConditionOp::create(builder, loc, open, bounds);
-      },
-      [&](OpBuilder &builder, Location, ValueRange bounds) {
-        OpBuilder::InsertionGuard guard(b);
-        b.restoreInsertionPoint(builder.saveInsertionPoint());
-        Value middle = quotient(b, sum(b, bounds[0], bounds[1]), 2);
-        Value behind = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, boundary(middle), row);
-        Value low = arith::SelectOp::create(b, behind, bounds[0], sum(b, middle, 1));
-        Value high = arith::SelectOp::create(b, behind, middle, bounds[1]);
-        scf::YieldOp::create(b, ValueRange{low, high});
-        builder.restoreInsertionPoint(b.saveInsertionPoint());
-      });
-  Value behind = loop.getResult(0);
+  Value behind = bisect(b, one, last, [&](Value segment) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, boundary(segment), row);
+  });
   return {boundary(difference(b, behind, one)), boundary(behind)};
 }
 

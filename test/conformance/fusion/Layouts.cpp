@@ -29,6 +29,8 @@ std::span<const Layout> layouts() {
       {"Video112", 112, {}, {{3, 8, 8}}},
       {"Video168", 168, {}, {{3, 10, 6}}},
       {"TwoVideos", 112, {}, {{3, 6, 2}, {1, 10, 4}}},
+      // The first image ends at patch 4, which is no end of tokens: they are inside of the second.
+      {"OneTokenThenImage", 56, {{1, 2, 2}, {1, 14, 14}}},
   };
   return all;
 }

@@ -1,16 +1,32 @@
-// RUN: qvl-opt %s --split-input-file --verify-diagnostics
+// RUN: qvl-opt %s --split-input-file --verify-diagnostics --allow-unregistered-dialect
 
 /// One case for each constraint ID of the dialect, named after it, then the verifiers of types and attributes.
 
 //===--- parameters ---===//
 
-// expected-error@below {{'qvl.parameter' op type must be static and of rank 1 or 2, got 'tensor<?x4xf32>'}}
+// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<?x4xf32>'}}
 qvl.parameter @parameter_c1 : tensor<?x4xf32>
 
 // -----
 
-// expected-error@below {{'qvl.parameter' op type must be static and of rank 1 or 2, got 'tensor<2x3x4xf32>'}}
+// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<2x3x4xf32>'}}
 qvl.parameter @parameter_c1_rank : tensor<2x3x4xf32>
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<4xi32>'}}
+qvl.parameter @parameter_c1_element : tensor<4xi32>
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<0x4xf32>'}}
+qvl.parameter @parameter_c1_empty : tensor<0x4xf32>
+
+// -----
+
+/// Sizes whose product overflows.
+// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<4294967296x4294967296xf32>'}}
+qvl.parameter @parameter_c1_large : tensor<4294967296x4294967296xf32>
 
 // -----
 
@@ -110,7 +126,7 @@ qvl.parameter @recipe_operand : tensor<8xf32> recipe(#qvl.pad<7, tensor<4xf32>>)
 
 // -----
 
-// expected-error@below {{an operand of a recipe must be static and of rank 1 or 2, got 'tensor<?xf32>'}}
+// expected-error@below {{an operand of a recipe must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<?xf32>'}}
 qvl.parameter @recipe_type : tensor<8xf32> recipe(#qvl.pad<"a", tensor<?xf32>>)
 
 // -----
@@ -182,9 +198,25 @@ func.func @merge_features_c1(%x: tensor<?x4xf32>, %features: tensor<?x5xf32>, %r
 
 // -----
 
+func.func @merge_features_c2(%x: tensor<3x4xf32>, %features: tensor<?x4xf32>, %rows: tensor<2xi32>) {
+  // expected-error@below {{'qvl.merge_features' op feature rows 'tensor<2xi32>' must be one for each row of the embeddings 'tensor<3x4xf32>'}}
+  %y = qvl.merge_features %x, %features, %rows : tensor<3x4xf32>, tensor<?x4xf32>, tensor<2xi32>
+  return
+}
+
+// -----
+
 func.func @regroup_c1(%x: tensor<?x4xf32>, %index: tensor<?xi32>, %segments: tensor<?xi32>) {
   // expected-error@below {{'qvl.regroup' op group must be positive, got 0}}
   %y = qvl.regroup %x, %index preserving(%segments) {group = 0 : i64} : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @regroup_c2(%x: tensor<?x4xf32>, %index: tensor<?xi32>, %segments: tensor<?xi32>) {
+  // expected-error@below {{'qvl.regroup' op merged must be at least 2, got 1}}
+  %y = qvl.regroup %x, %index preserving(%segments) {group = 1 : i64, merged = 1 : i64} : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>
   return
 }
 
@@ -201,6 +233,48 @@ func.func @merge_rows_c1(%x: tensor<?x4xf32>) {
 func.func @merge_rows_c2(%x: tensor<?x4xf32>) {
   // expected-error@below {{'qvl.merge_rows' op result 'tensor<?x12xf32>' must have 4 times the columns of 'tensor<?x4xf32>'}}
   %y = qvl.merge_rows %x {rows = 4 : i64} : tensor<?x4xf32> -> tensor<?x12xf32>
+  return
+}
+
+// -----
+
+/// 4 · (2^62 + 1) is 4 in 64 bits.
+func.func @merge_rows_c2_overflow(%x: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.merge_rows' op result 'tensor<?x4xf32>' must have 4611686018427387905 times the columns of 'tensor<?x4xf32>'}}
+  %y = qvl.merge_rows %x {rows = 4611686018427387905 : i64} : tensor<?x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @merge_rows_c3(%x: tensor<7x4xf32>) {
+  // expected-error@below {{'qvl.merge_rows' op input 'tensor<7x4xf32>' must have 4 times the rows of 'tensor<1x16xf32>'}}
+  %y = qvl.merge_rows %x {rows = 4 : i64} : tensor<7x4xf32> -> tensor<1x16xf32>
+  return
+}
+
+// -----
+
+/// Rows are the one dynamic dimension.
+func.func @dynamic_columns(%x: tensor<?x?xf32>) {
+  // expected-error@below {{'qvl.silu' op operand #0 must be 2D tensor of 32-bit float or bfloat16 type values with static, positive sizes of a row, but got 'tensor<?x?xf32>'}}
+  %y = qvl.silu %x : tensor<?x?xf32>
+  return
+}
+
+// -----
+
+func.func @no_columns(%x: tensor<?x0xf32>) {
+  // expected-error@below {{'qvl.silu' op operand #0 must be 2D tensor of 32-bit float or bfloat16 type values with static, positive sizes of a row, but got 'tensor<?x0xf32>'}}
+  %y = qvl.silu %x : tensor<?x0xf32>
+  return
+}
+
+// -----
+
+func.func @dynamic_weight(%x: tensor<?x4xf32>, %w: tensor<?x4xf32>) {
+  // expected-error@below {{'qvl.linear' op operand #1 must be 2D tensor of 32-bit float or bfloat16 type or 16-bit float values with static, positive sizes, but got 'tensor<?x4xf32>'}}
+  %y = qvl.linear %x, %w : tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x8xf32>
   return
 }
 
@@ -227,6 +301,14 @@ func.func @linear_c2(%x: tensor<?x4xf32>, %w: tensor<8x4xf32>) {
 func.func @linear_c3(%x: tensor<?x4xf32>, %w: tensor<8x4xf32>, %b: tensor<4xf32>) {
   // expected-error@below {{'qvl.linear' op bias 'tensor<4xf32>' must have as many elements as the weight 'tensor<8x4xf32>' has rows}}
   %y = qvl.linear %x, %w bias %b : tensor<?x4xf32>, tensor<8x4xf32>, tensor<4xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c4(%x: tensor<4x4xf32>, %w: tensor<8x4xf32>) {
+  // expected-error@below {{'qvl.linear' op result 'tensor<5x8xf32>' must have the rows of the input 'tensor<4x4xf32>'}}
+  %y = qvl.linear %x, %w : tensor<4x4xf32>, tensor<8x4xf32> -> tensor<5x8xf32>
   return
 }
 
@@ -288,6 +370,22 @@ func.func @rms_norm_c4(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
 
 // -----
 
+func.func @rms_norm_c5(%x: tensor<4x4xf32>, %w: tensor<4xf32>) {
+  // expected-error@below {{'qvl.rms_norm' op input 'tensor<4x4xf32>' must have 1 times the rows of 'tensor<5x4xf32>'}}
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64} : tensor<4x4xf32>, tensor<4xf32> -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c5_merge(%x: tensor<9x4xf32>, %w: tensor<4xf32>) {
+  // expected-error@below {{'qvl.rms_norm' op input 'tensor<9x4xf32>' must have 4 times the rows of 'tensor<2x16xf32>'}}
+  %y = qvl.rms_norm %x, %w {eps = 1.0e-6 : f64, merge = 4 : i64} : tensor<9x4xf32>, tensor<4xf32> -> tensor<2x16xf32>
+  return
+}
+
+// -----
+
 func.func @add_c1(%x: tensor<?x4xf32>, %y: tensor<?x5xf32>) {
   // expected-error@below {{'qvl.add' op failed to verify that all of {lhs, rhs, result} have same type}}
   %z = "qvl.add"(%x, %y) : (tensor<?x4xf32>, tensor<?x5xf32>) -> tensor<?x4xf32>
@@ -338,7 +436,7 @@ func.func @cast_c2(%x: tensor<?x4xf32>) {
 
 func.func @split_heads_c1(%x: tensor<?x8xf32>) {
   // expected-error@below {{'qvl.split_heads' op heads and head_dim must be positive}}
-  %a, %b = qvl.split_heads %x {heads = array<i64: 4, 0>, head_dim = 2 : i64} : tensor<?x8xf32> -> tensor<?x4x2xf32>, tensor<?x0x2xf32>
+  %a, %b = qvl.split_heads %x {heads = array<i64: 4, 0>, head_dim = 2 : i64} : tensor<?x8xf32> -> tensor<?x4x2xf32>, tensor<?x1x2xf32>
   return
 }
 
@@ -346,14 +444,14 @@ func.func @split_heads_c1(%x: tensor<?x8xf32>) {
 
 func.func @split_heads_c1_head_dim(%x: tensor<?x8xf32>) {
   // expected-error@below {{'qvl.split_heads' op heads and head_dim must be positive}}
-  %a = qvl.split_heads %x {heads = array<i64: 4>, head_dim = 0 : i64} : tensor<?x8xf32> -> tensor<?x4x0xf32>
+  %a = qvl.split_heads %x {heads = array<i64: 4>, head_dim = 0 : i64} : tensor<?x8xf32> -> tensor<?x4x2xf32>
   return
 }
 
 // -----
 
 func.func @split_heads_c2(%x: tensor<?x8xf32>) {
-  // expected-error@below {{'qvl.split_heads' op input 'tensor<?x8xf32>' must have 3 heads of 2 columns}}
+  // expected-error@below {{'qvl.split_heads' op input 'tensor<?x8xf32>' must have [2, 1] heads of 2 columns}}
   %a, %b = qvl.split_heads %x {heads = array<i64: 2, 1>, head_dim = 2 : i64} : tensor<?x8xf32> -> tensor<?x2x2xf32>, tensor<?x1x2xf32>
   return
 }
@@ -371,6 +469,14 @@ func.func @split_heads_c3(%x: tensor<?x8xf32>) {
 func.func @split_heads_c3_type(%x: tensor<?x8xf32>) {
   // expected-error@below {{'qvl.split_heads' op result 'tensor<?x2x2xf32>' must be [rows, 1, 2] of 'f32'}}
   %a, %b = qvl.split_heads %x {heads = array<i64: 3, 1>, head_dim = 2 : i64} : tensor<?x8xf32> -> tensor<?x3x2xf32>, tensor<?x2x2xf32>
+  return
+}
+
+// -----
+
+func.func @split_heads_c4(%x: tensor<3x8xf32>) {
+  // expected-error@below {{'qvl.split_heads' op result 'tensor<4x2x2xf32>' must have the rows of the input 'tensor<3x8xf32>'}}
+  %a, %b = qvl.split_heads %x {heads = array<i64: 2, 2>, head_dim = 2 : i64} : tensor<3x8xf32> -> tensor<?x2x2xf32>, tensor<4x2x2xf32>
   return
 }
 
@@ -397,7 +503,7 @@ func.func @rope_table_c1_section(%p: tensor<2x?xi32>) {
 // -----
 
 func.func @rope_table_c2(%p: tensor<2x?xi32>) {
-  // expected-error@below {{'qvl.rope_table' op result 'tensor<?x6x2xf32>' must be [rows, 5, 2]}}
+  // expected-error@below {{'qvl.rope_table' op result 'tensor<?x6x2xf32>' must be [rows, sum of [2, 3], 2]}}
   %t = qvl.rope_table %p {theta = 1.0e4 : f64, sections = array<i64: 2, 3>, frequencies = #qvl.frequencies<shared>}
       : tensor<2x?xi32> -> tensor<?x6x2xf32>
   return
@@ -423,9 +529,26 @@ func.func @rope_table_c4(%p: tensor<2x?xi32>, %w: tensor<?xi32>) {
 
 // -----
 
+func.func @rope_table_c5(%p: tensor<2x3xi32>) {
+  // expected-error@below {{'qvl.rope_table' op result 'tensor<4x5x2xf32>' must have a row for each column of 'tensor<2x3xi32>'}}
+  %t = qvl.rope_table %p {theta = 1.0e4 : f64, sections = array<i64: 2, 3>, frequencies = #qvl.frequencies<per_axis>}
+      : tensor<2x3xi32> -> tensor<4x5x2xf32>
+  return
+}
+
+// -----
+
 func.func @rotate_c1(%x: tensor<?x2x8xf32>, %t: tensor<?x5x2xf32>) {
   // expected-error@below {{'qvl.rotate' op head_dim of 'tensor<?x2x8xf32>' must be twice the angles of the table 'tensor<?x5x2xf32>'}}
   %y = qvl.rotate %x, %t : tensor<?x2x8xf32>, tensor<?x5x2xf32>
+  return
+}
+
+// -----
+
+func.func @rotate_c2(%x: tensor<3x2x8xf32>, %t: tensor<4x4x2xf32>) {
+  // expected-error@below {{'qvl.rotate' op table 'tensor<4x4x2xf32>' must have the rows of 'tensor<3x2x8xf32>'}}
+  %y = qvl.rotate %x, %t : tensor<3x2x8xf32>, tensor<4x4x2xf32>
   return
 }
 
@@ -465,9 +588,25 @@ func.func @attention_c3(%q: tensor<?x2x4xf32>, %s: tensor<?xi32>) {
 
 // -----
 
+func.func @attention_c4(%q: tensor<3x2x4xf32>, %s: tensor<?xi32>) {
+  // expected-error@below {{'qvl.attention' op result 'tensor<4x8xf32>' must have the rows of 'tensor<3x2x4xf32>'}}
+  %a = qvl.attention %q, %q, %q segments(%s) {scale = 0.5 : f64} : tensor<3x2x4xf32>, tensor<?xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
 func.func @cache_append_c1(%k: tensor<?x2x16xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %slots: tensor<?xi64>) {
   // expected-error@below {{'qvl.cache_append' op key 'tensor<?x2x16xf32>' must have the heads and head_dim of '!qvl.cache<5, 2, 32, 64, f32>'}}
   %c1 = qvl.cache_append %k, %k, %c layer(%layer) slots(%slots) : tensor<?x2x16xf32>, tensor<?xi64>, !qvl.cache<5, 2, 32, 64, f32>
+  return
+}
+
+// -----
+
+func.func @cache_append_c2(%k: tensor<3x2x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %slots: tensor<4xi64>) {
+  // expected-error@below {{'qvl.cache_append' op slots 'tensor<4xi64>' must be one for each row of 'tensor<3x2x32xf32>'}}
+  %d = qvl.cache_append %k, %k, %c layer(%layer) slots(%slots) : tensor<3x2x32xf32>, tensor<4xi64>, !qvl.cache<5, 2, 32, 64, f32>
   return
 }
 
@@ -513,6 +652,16 @@ func.func @cached_attention_c4(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 
 
 // -----
 
+func.func @cached_attention_c5(%q: tensor<3x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+    %r: tensor<4xi32>, %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention' op results and row_sequence must have the rows of the query 'tensor<3x4x32xf32>'}}
+  %a = qvl.cached_attention %q, %c layer(%layer) sequences(%i, %r, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<3x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<4xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<3x128xf32>
+  return
+}
+
+// -----
+
 func.func @cached_attention_splits_c1(%q: tensor<?x4x16xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
                                       %blocks: tensor<?x?xi32>) {
   // expected-error@below {{'qvl.cached_attention_splits' op head_dim of the query 'tensor<?x4x16xf32>' must be that of '!qvl.cache<5, 2, 32, 64, f32>'}}
@@ -546,7 +695,7 @@ func.func @cached_attention_splits_c3(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 
 /// The number of splits decides on the grid: it is static.
 func.func @cached_attention_splits_c3_dynamic(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
                                       %blocks: tensor<?x?xi32>) {
-  // expected-error@below {{'qvl.cached_attention_splits' op results 'tensor<?x?x4x2xf32>' and 'tensor<?x?x4x32xf32>' must be one number of splits of weights and of heads of 'tensor<?x4x32xf32>'}}
+  // expected-error@below {{'qvl.cached_attention_splits' op result #0 must be 4D tensor of 32-bit float values with static, positive sizes of a row, but got 'tensor<?x?x4x2xf32>'}}
   %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
       : tensor<?x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<?x?x4x2xf32>, tensor<?x?x4x32xf32>
   return
@@ -564,6 +713,16 @@ func.func @cached_attention_splits_c4(%q: tensor<?x4x32xf32>, %c: !qvl.cache<5, 
 
 // -----
 
+func.func @cached_attention_splits_c5(%q: tensor<3x4x32xf32>, %c: !qvl.cache<5, 2, 32, 64, f32>, %layer: index, %i: tensor<?xi32>,
+    %blocks: tensor<?x?xi32>) {
+  // expected-error@below {{'qvl.cached_attention_splits' op results and row_sequence must have the rows of the query 'tensor<3x4x32xf32>'}}
+  %w, %o = qvl.cached_attention_splits %q, %c layer(%layer) sequences(%i, %i, %i, %blocks) {scale = 0.5 : f64}
+      : tensor<3x4x32xf32>, !qvl.cache<5, 2, 32, 64, f32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32> -> tensor<3x8x4x2xf32>, tensor<4x8x4x32xf32>
+  return
+}
+
+// -----
+
 func.func @merge_splits_c1(%w: tensor<?x8x3x2xf32>, %o: tensor<?x8x4x32xf32>) {
   // expected-error@below {{'qvl.merge_splits' op weights 'tensor<?x8x3x2xf32>' must be two for each split and head of 'tensor<?x8x4x32xf32>'}}
   %a = qvl.merge_splits %w, %o : tensor<?x8x3x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x128xf32>
@@ -575,6 +734,14 @@ func.func @merge_splits_c1(%w: tensor<?x8x3x2xf32>, %o: tensor<?x8x4x32xf32>) {
 func.func @merge_splits_c2(%w: tensor<?x8x4x2xf32>, %o: tensor<?x8x4x32xf32>) {
   // expected-error@below {{'qvl.merge_splits' op result 'tensor<?x64xf32>' must hold the heads of 'tensor<?x8x4x32xf32>' side by side}}
   %a = qvl.merge_splits %w, %o : tensor<?x8x4x2xf32>, tensor<?x8x4x32xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @merge_splits_c3(%w: tensor<3x8x4x2xf32>, %o: tensor<4x8x4x32xf32>) {
+  // expected-error@below {{'qvl.merge_splits' op weights 'tensor<3x8x4x2xf32>' and result 'tensor<?x128xf32>' must have the rows of 'tensor<4x8x4x32xf32>'}}
+  %a = qvl.merge_splits %w, %o : tensor<3x8x4x2xf32>, tensor<4x8x4x32xf32> -> tensor<?x128xf32>
   return
 }
 
@@ -716,10 +883,58 @@ func.func @fused_linear_c6(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>, %r: tensor<
 
 qvl.parameter @weight : tensor<4xf32>
 func.func @fused_linear_c7(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
-  // expected-error@below {{'qvl.fused_linear' op the epilogue holds 'qvl.load', which is not of arith or math}}
+  // expected-error@below {{'qvl.fused_linear' op the epilogue holds 'qvl.load', which is not of arith or math on scalars}}
   %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<3x4xf32>) -> tensor<?x3xf32> {
   ^bb0(%a: f32):
     %b = qvl.load @weight : tensor<4xf32>
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+/// Vectors and indices are no values of a tile's elements.
+func.func @fused_linear_c7_tensor(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op the epilogue holds 'arith.constant', which is not of arith or math on scalars}}
+  %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<3x4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32):
+    %c = arith.constant dense<1.0> : tensor<4xf32>
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+/// An op that no dialect has registered.
+func.func @fused_linear_c7_unregistered(%x: tensor<?x4xf32>, %w: tensor<3x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op the epilogue holds 'other.op', which is not of arith or math on scalars}}
+  %y = qvl.fused_linear %x, (%w) : tensor<?x4xf32>, (tensor<3x4xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32):
+    %b = "other.op"(%a) : (f32) -> f32
+    qvl.yield %b : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c8(%x: tensor<4x4xf32>, %w: tensor<3x4xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op result 'tensor<5x3xf32>' and operands of rank 2 must have the rows of 'tensor<4x4xf32>'}}
+  %y = qvl.fused_linear %x, (%w) : tensor<4x4xf32>, (tensor<3x4xf32>) -> tensor<5x3xf32> {
+  ^bb0(%a: f32):
+    qvl.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+func.func @fused_linear_c8_operand(%x: tensor<4x4xf32>, %w: tensor<3x4xf32>, %r: tensor<5x3xf32>) {
+  // expected-error@below {{'qvl.fused_linear' op result 'tensor<?x3xf32>' and operands of rank 2 must have the rows of 'tensor<4x4xf32>'}}
+  %y = qvl.fused_linear %x, (%w) with(%r) : tensor<4x4xf32>, (tensor<3x4xf32>) with(tensor<5x3xf32>) -> tensor<?x3xf32> {
+  ^bb0(%a: f32, %o: f32):
     qvl.yield %a : f32
   }
   return
@@ -748,7 +963,17 @@ func.func @rope_qk_c1_groups(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) {
 func.func @rope_qk_c1_positive(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) {
   // expected-error@below {{'qvl.rope_qk' op input 'tensor<?x16xf32>' must hold three groups of heads of 4 columns}}
   %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 3, 1, 0>, head_dim = 4 : i64}
-      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x3x4xf32>, tensor<?x1x4xf32>, tensor<?x0x4xf32>
+      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x3x4xf32>, tensor<?x1x4xf32>, tensor<?x1x4xf32>
+  return
+}
+
+// -----
+
+/// The product of heads and head_dim is 16 in 64 bits only.
+func.func @rope_qk_c1_overflow(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) {
+  // expected-error@below {{'qvl.rope_qk' op input 'tensor<?x16xf32>' must hold three groups of heads of 4 columns}}
+  %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 4611686018427387904, 3, 1>, head_dim = 4 : i64}
+      : tensor<?x16xf32>, tensor<?x2x2xf32> -> tensor<?x3x4xf32>, tensor<?x1x4xf32>, tensor<?x1x4xf32>
   return
 }
 
@@ -781,6 +1006,15 @@ func.func @rope_qk_c3_element(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>) {
 
 // -----
 
+func.func @rope_qk_c4(%x: tensor<3x16xf32>, %t: tensor<4x2x2xf32>) {
+  // expected-error@below {{'qvl.rope_qk' op table and results must have the rows of the input 'tensor<3x16xf32>'}}
+  %q, %k, %v = qvl.rope_qk %x, %t {heads = array<i64: 2, 1, 1>, head_dim = 4 : i64}
+      : tensor<3x16xf32>, tensor<4x2x2xf32> -> tensor<3x2x4xf32>, tensor<3x1x4xf32>, tensor<3x1x4xf32>
+  return
+}
+
+// -----
+
 func.func @rope_append_c1(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>, %layer: index, %slots: tensor<?xi64>) {
   // expected-error@below {{'qvl.rope_append' op input 'tensor<?x16xf32>' must hold 3 query heads and the heads of '!qvl.cache<5, 1, 4, 64, f32>'}}
   %q, %d = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 3 : i64}
@@ -793,7 +1027,7 @@ func.func @rope_append_c1(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.
 func.func @rope_append_c1_positive(%x: tensor<?x8xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>, %layer: index, %slots: tensor<?xi64>) {
   // expected-error@below {{'qvl.rope_append' op input 'tensor<?x8xf32>' must hold 0 query heads and the heads of '!qvl.cache<5, 1, 4, 64, f32>'}}
   %q, %d = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 0 : i64}
-      : tensor<?x8xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x0x4xf32>
+      : tensor<?x8xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<?xi64> -> tensor<?x1x4xf32>
   return
 }
 
@@ -826,6 +1060,15 @@ func.func @rope_append_c3_element(%x: tensor<?x16xf32>, %t: tensor<?x2x2xf32>, %
 
 // -----
 
+func.func @rope_append_c4(%x: tensor<3x16xf32>, %t: tensor<?x2x2xf32>, %c: !qvl.cache<5, 1, 4, 64, f32>, %layer: index, %slots: tensor<4xi64>) {
+  // expected-error@below {{'qvl.rope_append' op table, slots and query must have the rows of the input 'tensor<3x16xf32>'}}
+  %q, %d = qvl.rope_append %x, %t, %c layer(%layer) slots(%slots) {q_heads = 2 : i64}
+      : tensor<3x16xf32>, tensor<?x2x2xf32>, !qvl.cache<5, 1, 4, 64, f32>, tensor<4xi64> -> tensor<3x2x4xf32>
+  return
+}
+
+// -----
+
 //===--- !qvl.cache ---===//
 
 // expected-error@below {{layers, kv_heads and head_dim of a cache must be positive}}
@@ -840,6 +1083,11 @@ func.func private @cache_page(!qvl.cache<5, 2, 32, 32, f32>)
 
 // expected-error@below {{elements of a cache must be f32 or bf16, got 'f16'}}
 func.func private @cache_element(!qvl.cache<5, 2, 32, 64, f16>)
+
+// -----
+
+// expected-error@below {{a page of a cache must have at most 2^48 elements}}
+func.func private @cache_page_elements(!qvl.cache<4294967296, 4294967296, 32, 64, f32>)
 
 // -----
 
@@ -872,6 +1120,74 @@ func.func private @panel_rows() attributes {e = #qvl.panel<n = 32, k_group = 2, 
 
 // expected-error@below {{pad_k = 5 is not a positive multiple of k_group = 2}}
 func.func private @panel_columns() attributes {e = #qvl.panel<n = 32, k_group = 2, element = f32, pad_n = 32, pad_k = 5>}
+
+// -----
+
+// expected-error@below {{a panel must store at most 2^48 elements}}
+func.func private @panel_elements() attributes {e = #qvl.panel<n = 32, k_group = 2, element = f32, pad_n = 4294967296, pad_k = 4294967296>}
+
+// -----
+
+//===--- attributes of functions ---===//
+
+// expected-error@below {{'func.func' op 'qvl.programs' must be a list of distinct names on a function, got [1, 2]}}
+func.func private @programs_names() attributes {qvl.programs = [1, 2]}
+
+// -----
+
+// expected-error@below {{'func.func' op 'qvl.programs' must be a list of distinct names on a function, got []}}
+func.func private @programs_none() attributes {qvl.programs = []}
+
+// -----
+
+// expected-error@below {{'func.func' op 'qvl.programs' must be a list of distinct names on a function, got ["a", "a"]}}
+func.func private @programs_twice() attributes {qvl.programs = ["a", "a"]}
+
+// -----
+
+// expected-error@below {{'qvl.parameter' op 'qvl.programs' must be a list of distinct names on a function, got ["a"]}}
+qvl.parameter @programs_place : tensor<4xf32> {qvl.programs = ["a"]}
+
+// -----
+
+// expected-error@below {{'func.func' op 'qvl.name' must be a string that is not empty, got 3}}
+func.func private @argument_name(tensor<?x4xf32> {qvl.name = 3})
+
+// -----
+
+// expected-error@below {{'func.func' op 'qvl.name' must be a string that is not empty, got ""}}
+func.func private @result_name() -> (tensor<?x4xf32> {qvl.name = ""})
+
+// -----
+
+// expected-error@below {{'func.func' op 'qvl.patch_axes' must be three positive sizes, got array<i64: 3, 2>}}
+func.func private @patch_axes_count(tensor<?x6xf32> {qvl.patch_axes = array<i64: 3, 2>})
+
+// -----
+
+// expected-error@below {{'func.func' op 'qvl.patch_axes' must be three positive sizes, got array<i64: 3, 2, 0>}}
+func.func private @patch_axes_positive(tensor<?x6xf32> {qvl.patch_axes = array<i64: 3, 2, 0>})
+
+// -----
+
+// expected-error@below {{'func.func' op encoding of a rank-1 parameter must be #qvl.flat, got "flat"}}
+func.func private @encoding_kind(tensor<4xf32> {qvl.encoding = "flat"})
+
+// -----
+
+/// A kernel would read behind the weight.
+// expected-error@below {{'func.func' op padded sizes 32x4 are below the logical ones of 'tensor<16x8xf32>'}}
+func.func private @encoding_sizes(tensor<16x8xf32> {qvl.encoding = #qvl.panel<n = 32, k_group = 1, element = f32, pad_n = 32, pad_k = 4>})
+
+// -----
+
+// expected-error@below {{'func.func' op 'qvl.encoding' must be of an argument of the type of a parameter, got 'tensor<?xf32>'}}
+func.func private @encoding_type(tensor<?xf32> {qvl.encoding = #qvl.flat<f32>})
+
+// -----
+
+// expected-error@below {{elements of a flat vector must be f32 or bf16, got 'i7'}}
+func.func private @flat_element() attributes {e = #qvl.flat<i7>}
 
 // -----
 
@@ -932,7 +1248,7 @@ func.func @argmax_c2_settings(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: ten
 // -----
 
 func.func @argmax_c2_dynamic(%l: tensor<?x?xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
-  // expected-error@below {{'qvl.argmax' op needs logits with a static number of columns, got 'tensor<?x?xf32>'}}
+  // expected-error@below {{'qvl.argmax' op operand #0 must be 2D tensor of 32-bit float values with static, positive sizes of a row, but got 'tensor<?x?xf32>'}}
   %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x?xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
   return
 }
@@ -942,6 +1258,14 @@ func.func @argmax_c2_dynamic(%l: tensor<?x?xf32>, %s: tensor<?x2xi32>, %p: tenso
 func.func @argmax_c3(%l: tensor<?x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>) {
   // expected-error@below {{'qvl.argmax' op results 'tensor<?x1xf32>' and 'tensor<?x2xi32>' must have 2 columns, one a block}}
   %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<?x40xf32>, tensor<?x2xi32>, tensor<?x5xf32> -> tensor<?x1xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @argmax_c4(%l: tensor<3x40xf32>, %s: tensor<4x2xi32>, %p: tensor<?x5xf32>) {
+  // expected-error@below {{'qvl.argmax' op operands and results must have the rows of 'tensor<3x40xf32>'}}
+  %v, %i = qvl.argmax %l seen(%s) settings(%p) {columns = 32 : i64} : tensor<3x40xf32>, tensor<4x2xi32>, tensor<?x5xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
   return
 }
 
@@ -976,3 +1300,12 @@ func.func @sample_c3(%l: tensor<?x16777217xf32>, %s: tensor<?x524289xi32>, %p: t
   %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<?x16777217xf32>, tensor<?x524289xi32>, tensor<?x5xf32>, tensor<?xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
   return
 }
+
+// -----
+
+func.func @sample_c4(%l: tensor<3x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf32>, %d: tensor<4xi64>, %v: tensor<?x2xf32>, %i: tensor<?x2xi32>) {
+  // expected-error@below {{'qvl.sample' op operands and result must have the rows of 'tensor<3x40xf32>'}}
+  %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<3x40xf32>, tensor<?x2xi32>, tensor<?x5xf32>, tensor<4xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
+  return
+}
+

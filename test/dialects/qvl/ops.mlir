@@ -88,9 +88,11 @@ func.func @regroup(%x: tensor<?x16x80xf32>, %window: tensor<?xi32>, %frames: ten
 /// Rows without heads can be regrouped too.
 // CHECK-LABEL: func.func @regroup_rows
 func.func @regroup_rows(%x: tensor<?x64xbf16>, %window: tensor<?xi32>, %frames: tensor<?xi32>) -> tensor<?x64xbf16> {
-  // CHECK: qvl.regroup {{.*}} {group = 1 : i64} : tensor<?x64xbf16>, tensor<?xi32>, tensor<?xi32>
+  // CHECK: %[[Y:.*]] = qvl.regroup {{.*}} {group = 1 : i64} : tensor<?x64xbf16>, tensor<?xi32>, tensor<?xi32>
   %y = qvl.regroup %x, %window preserving(%frames) {group = 1 : i64} : tensor<?x64xbf16>, tensor<?xi32>, tensor<?xi32>
-  return %y : tensor<?x64xbf16>
+  // CHECK: qvl.regroup %[[Y]], {{.*}} {group = 1 : i64, inverse, merged = 4 : i64} : tensor<?x64xbf16>, tensor<?xi32>, tensor<?xi32>
+  %z = qvl.regroup %y, %window preserving(%frames) {group = 1 : i64, inverse, merged = 4 : i64} : tensor<?x64xbf16>, tensor<?xi32>, tensor<?xi32>
+  return %z : tensor<?x64xbf16>
 }
 
 // CHECK-LABEL: func.func @merge_rows

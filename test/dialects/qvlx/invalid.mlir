@@ -136,6 +136,16 @@ qvlx.program @dim_c2 arguments ["x"] results [] {
 
 // -----
 
+qvlx.program @constant_c1 arguments ["x"] results [] {
+^bb0(%x: !qvlx.buffer<?x4xf32>):
+  // constant_c1
+  // expected-error @below {{a size must not be negative, got -1}}
+  %0 = qvlx.constant -1
+  qvlx.return
+}
+
+// -----
+
 qvlx.program @alloc_c1 arguments ["x"] results [] {
 ^bb0(%x: !qvlx.buffer<?x4xf32>):
   // alloc_c1

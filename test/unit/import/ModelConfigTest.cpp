@@ -242,6 +242,11 @@ const Defect kDefects[] = {
        (*r.getObject("rope_scaling"))["mrope_section"] = json::Array{16, 24, 23};
      },
      "mrope_section: sums to 63"},
+    {"EmptySection",
+     [](json::Object &r) {
+       (*r.getObject("rope_scaling"))["mrope_section"] = json::Array{0, 32, 32};
+     },
+     "mrope_section: 0"},
     {"TwoSections",
      [](json::Object &r) { (*r.getObject("rope_scaling"))["mrope_section"] = json::Array{32, 32}; },
      "needs three entries"},

@@ -62,12 +62,12 @@ TEST_F(RowOpsTest, MergeFeatures) {
               HasSubstr("feature_rows has 2 rows instead of 3"));
 }
 
-/// A regroup of rows in pairs; `inverse` is the attribute's text.
-std::string regroup(StringRef inverse) {
+/// A regroup of rows in pairs; `more` is the text of other attributes.
+std::string regroup(StringRef more) {
   return ("func.func @f(%x: tensor<?x1xf32>, %index: tensor<?xi32>, %s: tensor<?xi32>) "
           "-> tensor<?x1xf32> {\n"
           "  %y = qvl.regroup %x, %index preserving(%s) {group = 2 : i64" +
-          inverse +
+          more +
           "} : tensor<?x1xf32>, tensor<?xi32>, tensor<?xi32>\n"
           "  return %y : tensor<?x1xf32>\n}")
       .str();
@@ -91,6 +91,14 @@ TEST_F(RowOpsTest, RegroupChecksItsIndex) {
               HasSubstr("index of 2 groups of 2 rows does not fit 6 rows"));
   EXPECT_THAT(error(regroup(""), {x, Tensor({3}, {2, 1, 0}), Tensor({3}, {0, 2, 6})}),
               HasSubstr("into another segment"));
+  // A row stands for two of the segments, whose first one then holds two rows.
+  EXPECT_THAT(
+      error(regroup(", merged = 2 : i64"), {x, Tensor({3}, {2, 1, 0}), Tensor({3}, {0, 4, 12})}),
+      HasSubstr("into another segment"));
+  EXPECT_THAT(
+      tensor(regroup(", merged = 2 : i64"), {x, Tensor({3}, {0, 2, 1}), Tensor({3}, {0, 4, 12})})
+          .values,
+      ElementsAre(0, 0, 0, 0, 0, 0));
 }
 
 TEST_F(RowOpsTest, MergeRows) {
