@@ -25,7 +25,10 @@ static constexpr mode_t kFileMode = 0666;
 static llvm::Expected<std::string> realTarget(llvm::StringRef path) {
   llvm::SmallString<256> real(path);
   llvm::sys::fs::file_status status;
-  if (!llvm::sys::fs::status(path, status)) {
+  const std::error_code known = llvm::sys::fs::status(path, status);
+  if (known == std::errc::filename_too_long)
+    return badInput(path, "the name is too long for a file");
+  if (!known) {
     if (status.type() == llvm::sys::fs::file_type::directory_file)
       return badInput(path, "is a directory; name a file");
     if (status.type() != llvm::sys::fs::file_type::regular_file)
@@ -82,10 +85,12 @@ llvm::Error AtomicFile::open(Staging staging) {
 /// Chooses a free name in the target's directory, where rename() stays on one file system.
 llvm::Error AtomicFile::nameTemporary() {
   llvm::SmallString<256> model(directory);
-  llvm::sys::path::append(model, "." + llvm::sys::path::filename(path) + ".%%%%%%%%.tmp");
-  llvm::SmallString<256> name;
-  llvm::sys::fs::createUniquePath(model, name, /*MakeAbsolute=*/false);
-  temporary = std::string(name);
+  // As long as a name may be, the temporary one fits.
+  llvm::StringRef name = llvm::sys::path::filename(path);
+  llvm::sys::path::append(model, "." + name.take_front(200) + ".%%%%%%%%.tmp");
+  llvm::SmallString<256> chosen;
+  llvm::sys::fs::createUniquePath(model, chosen, /*MakeAbsolute=*/false);
+  temporary = std::string(chosen);
   std::string message;
   if (llvm::sys::RemoveFileOnSignal(temporary, &message))
     return internalFailure(path, "cannot guard the temporary file: " + message);

@@ -10,6 +10,7 @@
 #include "qvl/Artifact/ArtifactWriter.h"
 #include "qvl/Artifact/EncodeModule.h"
 #include "qvl/Artifact/ModelFacts.h"
+#include "qvl/Codegen/SystemFailure.h"
 #include "qvl/Import/Failure.h"
 #include "qvl/Import/ImportedModel.h"
 #include "qvl/Pipelines/Pipelines.h"
@@ -33,13 +34,13 @@ llvm::StringRef nameOf(Precision precision) {
   return precision == Precision::BF16 ? "bf16" : "f32";
 }
 
-/// The kernels that could not be dumped: the warnings of the passes, of which there are no others.
-/// Who asked for the files is not served by an artifact without them.
-class UnwrittenKernels {
+/// What passes report about the system: the linker's files, and kernels that could not be dumped.
+/// Who asked for these is not served by an artifact without them.
+class SystemFailures {
 public:
-  explicit UnwrittenKernels(MLIRContext &context)
+  explicit SystemFailures(MLIRContext &context)
       : handler(&context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() != DiagnosticSeverity::Warning)
+          if (!mlir::qvl::isSystemFailure(diagnostic))
             return failure();
           if (first.empty())
             first = diagnostic.str();
@@ -195,17 +196,17 @@ llvm::Error Compilation::runPipeline(Phase phase, ModuleOp module, const TargetO
                               .assembler = options.assembler,
                               .dumpDirectory = options.dumpKernelsTo});
   dump.instrument(pm, phase, variant);
-  UnwrittenKernels unwritten(context);
+  SystemFailures failures(context);
   LogicalResult result = pm.run(module);
   progress(phase, 1, 1);
+  if (llvm::Error error = failures.takeError())
+    return error;
   if (failed(result)) {
     if (phase == Phase::Codegen && target.kind == mlir::qvl::TargetKind::Cuda &&
         !options.cubins.empty())
       return badInput(options.assembler, "the machine code for --cubins could not be made");
     return llvm::createStringError("phase " + phaseName(phase) + " failed");
   }
-  if (llvm::Error error = unwritten.takeError())
-    return error;
   return dump.phase(phase, variant, module);
 }
 

@@ -75,7 +75,7 @@ def usage_errors(suite):
                    "seed=1e3", "threads=0", "prefill-chunk=0", "kv-memory=lots", "max-pixels=0",
                    "logits=some", "device=tpu", "device=cuda:x", "cuda-graphs=maybe",
                    "cuda-sampling=maybe", "stop=", "dump-dir=", "fps=0", "expected-output=logits",
-                   "expected-output=nothing=x.npy"):
+                   "expected-output=nothing=x.npy", "expected-output=logits="):
         case("--" + option, ["--prompt=a", "--" + option], "--" + option.split("=")[0])
     case("messages and prompt", ["--messages=a.json", "--prompt=a"], "--messages")
     case("json without a request", ["--json"], "--prompt")

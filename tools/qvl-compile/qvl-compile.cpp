@@ -12,6 +12,7 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <algorithm>
 #include <csignal>
 
 using namespace qvl;
@@ -71,7 +72,11 @@ int main(int argc, char **argv) {
   if (!error)
     return 0;
   int code = error.isA<Failure>() ? exitCode(failureKind(error)) : 3;
+  std::string message = llvm::toString(std::move(error));
+  // Names of files may hold line breaks, but an error is one line.
+  std::replace_if(
+      message.begin(), message.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
   llvm::errs() << qvltool::errorPrefix << (code == 3 ? "internal error, please report it: " : "")
-               << llvm::toString(std::move(error)) << "\n";
+               << message << "\n";
   return code;
 }

@@ -283,6 +283,8 @@ void OptionTable::declareOutput() {
                                               "' does not begin with a tensor name and "
                                               "'=', the names are " +
                                               tensorNameList());
+             if (equals + 1 == value.size())
+               throw CLI::ValidationError("--expected-output", "'" + value + "' names no file");
              options.expected.push_back({value.substr(0, equals), value.substr(equals + 1)});
            })
       ->type_name("NAME=FILE.npy");

@@ -15,6 +15,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "qvl/Codegen/RowKernels.h"
+#include "qvl/Codegen/SystemFailure.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -59,7 +60,7 @@ void KernelDumper::write(StringRef kernel, StringRef extension,
 
 void KernelDumper::report(StringRef path, std::error_code error) const {
   if (error)
-    emitWarning(location) << path << ": cannot write: " << error.message();
+    (void)emitSystemFailure(location, DiagnosticSeverity::Warning, path, "cannot write", error);
 }
 
 } // namespace mlir::qvl

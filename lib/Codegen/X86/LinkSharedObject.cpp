@@ -1,11 +1,10 @@
 #include "KernelLowering.h"
 
 #include "lld/Common/Driver.h"
-#include "mlir/IR/Diagnostics.h"
-#include "llvm/ADT/ScopeExit.h"
+#include "qvl/Codegen/SystemFailure.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 
 #include <mutex>
 
@@ -41,34 +40,59 @@ bool runLinker(ArrayRef<std::string> inputs, const std::string &output, std::str
   return result.retCode == 0;
 }
 
-/// A path in `directory`.
-std::string pathOf(StringRef directory, const Twine &name) {
-  llvm::SmallString<128> path(directory);
-  llvm::sys::path::append(path, name);
-  return path.str().str();
-}
+/// Files of the system's temporary directory; gone with this object, and when a signal ends the
+/// program.
+class TemporaryFiles {
+public:
+  explicit TemporaryFiles(Location location) : location(location) {}
+  ~TemporaryFiles() {
+    for (const std::string &path : paths) {
+      llvm::sys::fs::remove(path);
+      llvm::sys::DontRemoveFileOnSignal(path);
+    }
+  }
+
+  /// An empty file; its name lives as long as this object.
+  FailureOr<std::string> create(StringRef extension) {
+    llvm::SmallString<128> path;
+    std::error_code error = llvm::sys::fs::createTemporaryFile("qvl-link", extension, path);
+    if (error)
+      return emitSystemFailure(location, DiagnosticSeverity::Error, path,
+                               "cannot create a file for the linker; set TMPDIR", error);
+    llvm::sys::RemoveFileOnSignal(path);
+    return paths.emplace_back(path);
+  }
+
+private:
+  Location location;
+  std::vector<std::string> paths;
+};
 
 } // namespace
 
 FailureOr<std::string> linkSharedObject(ArrayRef<std::string> objects, Location location) {
-  llvm::SmallString<128> directory;
-  if (std::error_code error = llvm::sys::fs::createUniqueDirectory("qvl-link", directory))
-    return emitError(location) << "cannot create a temporary directory for the linker: "
-                               << error.message();
-  llvm::scope_exit remove([&] { llvm::sys::fs::remove_directories(directory); });
+  TemporaryFiles files(location);
   std::vector<std::string> inputs;
-  for (auto [number, object] : llvm::enumerate(objects)) {
-    inputs.push_back(pathOf(directory, Twine(number) + ".o"));
-    if (std::error_code error = writeFile(inputs.back(), object))
-      return emitError(location) << "cannot write '" << inputs.back() << "': " << error.message();
+  for (const std::string &object : objects) {
+    FailureOr<std::string> input = files.create("o");
+    if (failed(input))
+      return failure();
+    inputs.push_back(*input);
+    if (std::error_code error = writeFile(*input, object))
+      return emitSystemFailure(location, DiagnosticSeverity::Error, *input,
+                               "cannot write for the linker; set TMPDIR", error);
   }
-  std::string output = pathOf(directory, "kernels.so"), messages;
-  if (!runLinker(inputs, output, messages))
+  FailureOr<std::string> output = files.create("so");
+  if (failed(output))
+    return failure();
+  std::string messages;
+  if (!runLinker(inputs, *output, messages))
     return emitError(location) << "cannot link kernels: " << messages;
   auto linked =
-      llvm::MemoryBuffer::getFile(output, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+      llvm::MemoryBuffer::getFile(*output, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!linked)
-    return emitError(location) << "cannot read '" << output << "': " << linked.getError().message();
+    return emitSystemFailure(location, DiagnosticSeverity::Error, *output, "cannot read",
+                             linked.getError());
   return (*linked)->getBuffer().str();
 }
 

@@ -84,6 +84,12 @@ TEST_P(AtomicFileTest, HonoursTheUmask) {
   EXPECT_EQ(status.st_mode & 0777, 0640u);
 }
 
+TEST_P(AtomicFileTest, LongestName) {
+  const std::string path = directory.path(std::string(255, 'n'));
+  EXPECT_EQ(messageOf(create(path)->commit()), "");
+  EXPECT_EQ(readFile(path), "");
+}
+
 TEST_P(AtomicFileTest, BadPaths) {
   const auto error = [&](const std::string &path) {
     llvm::Error error = AtomicFile::create(path, GetParam()).takeError();
@@ -95,6 +101,7 @@ TEST_P(AtomicFileTest, BadPaths) {
   EXPECT_THAT(error(directory.path("none/model.qvl")), HasSubstr("there is no directory"));
   EXPECT_THAT(error(directory.path("none") + "/"), HasSubstr("does not name a file"));
   EXPECT_THAT(error(""), HasSubstr("does not name a file"));
+  EXPECT_THAT(error(directory.path(std::string(300, 'n'))), HasSubstr("too long"));
   directory.write("file", "");
   EXPECT_THAT(error(directory.path("file/model.qvl")), HasSubstr("there is no directory"));
 }
