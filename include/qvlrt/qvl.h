@@ -75,7 +75,7 @@ typedef struct qvl_request {
   const char *messages_json;  /* a list in OpenAI chat form or the reference's own form */
   const char *base_directory; /* what relative paths in it are relative to; null: "." */
   int64_t max_new_tokens;
-  int64_t min_pixels, max_pixels; /* of each picture; 0: the model's */
+  int64_t min_pixels, max_pixels; /* of each picture; 0: what its part says, else the model's */
   int32_t allow_special;          /* nonzero accepts the text of special tokens in messages */
   int32_t do_sample;
   float temperature;
