@@ -28,7 +28,8 @@ LogicalResult ParameterOp::verify() {
   auto emitError = [&] { return emitOpError(); };
   // parameter_c1
   if (!isParameterType(type))
-    return emitError() << "type must be static, of rank 1 or 2 and of f32, bf16 or f16, got "
+    return emitError() << "type must be of f32, bf16 or f16, of rank 1 or 2, static and of 1 to "
+                          "2^48 elements, got "
                        << type;
   // parameter_c4
   if (getSource() && getRecipe())

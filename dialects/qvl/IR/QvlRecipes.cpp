@@ -23,9 +23,9 @@ static LogicalResult verifyOperand(EmitError emitError, Attribute operand, Ranke
   if (!isOperand(operand))
     return emitError() << "a recipe is made of names of tensors and of recipes, got " << operand;
   if (!isParameterType(type))
-    return emitError()
-           << "an operand of a recipe must be static, of rank 1 or 2 and of f32, bf16 or f16, got "
-           << type;
+    return emitError() << "an operand of a recipe must be of f32, bf16 or f16, of rank 1 or 2, "
+                          "static and of 1 to 2^48 elements, got "
+                       << type;
   return success();
 }
 

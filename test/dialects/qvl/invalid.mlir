@@ -4,28 +4,28 @@
 
 //===--- parameters ---===//
 
-// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<?x4xf32>'}}
+// expected-error@below {{'qvl.parameter' op type must be of f32, bf16 or f16, of rank 1 or 2, static and of 1 to 2^48 elements, got 'tensor<?x4xf32>'}}
 qvl.parameter @parameter_c1 : tensor<?x4xf32>
 
 // -----
 
-// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<2x3x4xf32>'}}
+// expected-error@below {{'qvl.parameter' op type must be of f32, bf16 or f16, of rank 1 or 2, static and of 1 to 2^48 elements, got 'tensor<2x3x4xf32>'}}
 qvl.parameter @parameter_c1_rank : tensor<2x3x4xf32>
 
 // -----
 
-// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<4xi32>'}}
+// expected-error@below {{'qvl.parameter' op type must be of f32, bf16 or f16, of rank 1 or 2, static and of 1 to 2^48 elements, got 'tensor<4xi32>'}}
 qvl.parameter @parameter_c1_element : tensor<4xi32>
 
 // -----
 
-// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<0x4xf32>'}}
+// expected-error@below {{'qvl.parameter' op type must be of f32, bf16 or f16, of rank 1 or 2, static and of 1 to 2^48 elements, got 'tensor<0x4xf32>'}}
 qvl.parameter @parameter_c1_empty : tensor<0x4xf32>
 
 // -----
 
 /// Sizes whose product overflows.
-// expected-error@below {{'qvl.parameter' op type must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<4294967296x4294967296xf32>'}}
+// expected-error@below {{'qvl.parameter' op type must be of f32, bf16 or f16, of rank 1 or 2, static and of 1 to 2^48 elements, got 'tensor<4294967296x4294967296xf32>'}}
 qvl.parameter @parameter_c1_large : tensor<4294967296x4294967296xf32>
 
 // -----
@@ -126,7 +126,7 @@ qvl.parameter @recipe_operand : tensor<8xf32> recipe(#qvl.pad<7, tensor<4xf32>>)
 
 // -----
 
-// expected-error@below {{an operand of a recipe must be static, of rank 1 or 2 and of f32, bf16 or f16, got 'tensor<?xf32>'}}
+// expected-error@below {{an operand of a recipe must be of f32, bf16 or f16, of rank 1 or 2, static and of 1 to 2^48 elements, got 'tensor<?xf32>'}}
 qvl.parameter @recipe_type : tensor<8xf32> recipe(#qvl.pad<"a", tensor<?xf32>>)
 
 // -----
