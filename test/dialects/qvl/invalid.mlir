@@ -1308,4 +1308,3 @@ func.func @sample_c4(%l: tensor<3x40xf32>, %s: tensor<?x2xi32>, %p: tensor<?x5xf
   %r = qvl.sample %l seen(%s) settings(%p) draws(%d) best(%v, %i) : tensor<3x40xf32>, tensor<?x2xi32>, tensor<?x5xf32>, tensor<4xi64>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?xi32>
   return
 }
-
