@@ -108,10 +108,10 @@ const char *qvl_answer_finish_reason(const qvl_answer *answer);
 typedef struct qvl_box {
   size_t size;       /* sizeof(qvl_box) */
   const char *label; /* "" without one; lives as long as the answer */
-  int64_t media;     /* which picture or video of the request, from 0; -1: there are several */
-  double model[4];   /* as the model wrote it: pixels of the resized picture */
-  double picture[4]; /* pixels of the original picture; NaN where there are several that were
-                        scaled differently */
+  int64_t media;   /* which picture or video of the request, from 0; -1: there is not exactly one */
+  double model[4]; /* as the model wrote it: pixels of the resized picture */
+  double picture[4]; /* pixels of the original picture, cut off at its borders; NaN where there is
+                        none, or several that were scaled differently */
 } qvl_box;
 
 /* How many boxes the answer names. */

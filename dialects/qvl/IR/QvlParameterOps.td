@@ -11,7 +11,7 @@ def Qvl_ParameterOp : Qvl_Op<"parameter", [Symbol]> {
     name in the checkpoint files when it differs from the symbol, `recipe` how it is made from several tensors instead, and
     `encoding` the stored form in the artifact (absent until `qvl-assign-encodings`).
 
-    * `parameter_c1`: the type is static, without empty dimensions, of rank 1 or 2 (convolution kernels are flattened to `[N, K]`) and of f32,
+    * `parameter_c1`: the type is static, of 1 to 2^48 elements, of rank 1 or 2 (convolution kernels are flattened to `[N, K]`) and of f32,
       bf16 or f16.
     * `parameter_c2`: the encoding is `#qvl.panel` for rank 2 and `#qvl.flat` for rank 1.
     * `parameter_c4`: there is a source or a recipe, not both.
